@@ -1,0 +1,1 @@
+"""Ground floor: words, records, store, match graph, scores. Imports nothing of ours."""

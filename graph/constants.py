@@ -1,0 +1,75 @@
+"""The published constants: every number a score, a weight or a verdict depends on, in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+DAY_US: Final = 86_400 * 1_000_000
+"""Microseconds in a day; event times are integers in microseconds since 1970 UTC."""
+
+# Outcomes ---------------------------------------------------------------------------------------------
+OUTCOME_VALUE: Final = {"click": 0.2, "select": 0.6, "success": 1.0, "failure": -0.5, "dismiss": -0.2}
+OUTCOME_LEVEL: Final = {"click": 1, "dismiss": 2, "select": 3, "success": 4, "failure": 4}
+"""The strongest outcome per actor, search and artifact counts, in this order."""
+EXAMINATION_EXPONENT: Final = 0.7
+EXAMINATION_FLOOR: Final = 0.1
+HALF_LIFE_DAYS: Final = 180.0
+ACTOR_CAP: Final = 1.0
+SHRINK_ACTORS: Final = 4.0
+TOKEN_LIFE_DAYS: Final = 30
+
+# Scores -----------------------------------------------------------------------------------------------
+RANK_WEIGHTS: Final = {"adoption": 25.0, "quality": 25.0, "ecosystem": 10.0, "match_graph": 30.0, "freshness": 10.0}
+RANK_PRIOR: Final = 0.5
+RANK_LEAST_KNOWN: Final = 50.0
+ADOPTION_FLOOR: Final = 20.0
+ADOPTION_PERCENTILE: Final = 95.0
+QUALITY_TIER_WEIGHT: Final = {"artifact": 1.0, "architecture": 0.5, "text": 0.25}
+QUALITY_CONFIDENCE: Final = 0.95
+ECOSYSTEM_SCALE: Final = 5.0
+PAGERANK_DAMPING: Final = 0.85
+PAGERANK_TOLERANCE: Final = 1e-12
+FRESHNESS_REVISION_DAYS: Final = 365.0
+FRESHNESS_EVIDENCE_DAYS: Final = 180.0
+
+# Verdicts ---------------------------------------------------------------------------------------------
+INTERVAL_LEVEL: Final = 0.95
+MARGIN_POINTS: Final = 1.0
+"""δ for accuracies, in percentage points."""
+PREPROCESSING_POINTS: Final = 0.5
+RUNS_ABOVE_CHANCE: Final = 0.25
+"""`runs` needs at least chance + this share of the way from chance to 1."""
+
+# Search -----------------------------------------------------------------------------------------------
+LEXICAL_WEIGHT: Final = 0.3
+"""Fused score = cosine + LEXICAL_WEIGHT · BM25 / (largest BM25 of the query) + VOTE_WEIGHT · votes."""
+VOTE_WEIGHT: Final = 0.4
+VOTE_NEIGHBOURS: Final = 20
+VOTE_TEMPERATURE: Final = 0.1
+VOTE_LEAST_SIMILARITY: Final = 0.5
+"""Intents less similar than this do not vote (cosine of query vectors)."""
+ACTOR_EPSILON: Final = VOTE_WEIGHT * ACTOR_CAP / (1.0 + SHRINK_ACTORS)
+"""ε: the most that one actor changes a fused score (proof: docs/formulas.md)."""
+INTENT_SIMILARITY: Final = 0.80
+"""Queries at least this similar share an intent (cosine)."""
+CANONICAL_SIMILARITY: Final = 0.80
+"""Capabilities of one task at least this similar share a canonical capability (cosine)."""
+ABSTAIN_BELOW: Final = 0.20
+"""Abstain where the best cosine is below this and no word of the query matches a name."""
+QUERY_MAX_CHARS: Final = 2_000
+"""A longer query is cut here, and the answer says so."""
+LIMIT_MAX: Final = 100
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One row of the published table."""
+
+    name: str
+    value: object
+
+
+def published_constants() -> list[Constant]:
+    """Every constant of this module, sorted by name."""
+    return [Constant(name, value) for name, value in sorted(globals().items()) if name.isupper()]

@@ -1,0 +1,45 @@
+"""Digests and chains: SHA-256 over canonical JSON (RFC 8785)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+GENESIS: Final = "0" * 64
+"""What the first link of a chain points to."""
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256, in hex, of a JSON value in RFC 8785 form.
+
+    Raises
+    ------
+    ValueError
+        The value is not JSON (a NaN, a number beyond what JSON's doubles hold, a foreign type).
+    """
+    import rfc8785
+
+    return hashlib.sha256(rfc8785.dumps(value)).hexdigest()
+
+
+def link(previous: str, payload_digest: str) -> str:
+    """The next link of a chain: SHA-256 of the previous link and the payload's digest, both in hex."""
+    return hashlib.sha256(f"{previous}:{payload_digest}".encode("ascii")).hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """SHA-256, in hex, of a text in UTF-8."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def file_digest(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
+    """SHA-256, in hex, of a file, read in pieces of 1 MiB; `on_bytes` hears the size of each."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+            if on_bytes:
+                on_bytes(len(piece))
+    return digest.hexdigest()

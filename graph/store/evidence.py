@@ -1,0 +1,122 @@
+"""The evidence store: append-only and hash-chained; finished units; trusted names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+import rfc8785
+from sqlalchemy import Connection, func, select
+
+from graph.claims import Evidence, evidence_id
+from graph.digest import GENESIS, link
+from graph.errors import EvidenceError
+from graph.events import now_us
+from graph.store.database import upsert
+from graph.store.tables import EVIDENCE, TRUST, UNITS
+
+
+def append_evidence(connection: Connection, records: Sequence[Evidence]) -> None:
+    """Append records to the chain, in the order given, in the connection's write transaction.
+
+    Raises
+    ------
+    EvidenceError
+        A record's id does not follow from its fields.
+    """
+    last = connection.execute(select(EVIDENCE.c.chain).order_by(EVIDENCE.c.seq.desc()).limit(1)).scalar()
+    chain = str(last or GENESIS)
+    rows = []
+    for record in records:
+        fields = record.model_dump(mode="json")
+        if evidence_id(fields) != record.id:
+            raise EvidenceError(f"evidence {record.id}: its fields were changed after it was sealed: seal it anew")
+        payload = rfc8785.dumps(fields)
+        payload_digest = hashlib.sha256(payload).hexdigest()
+        chain = link(chain, payload_digest)
+        rows.append(
+            {"id": record.id, "kind": record.kind, "artifact": record.artifact, "claim": record.claim,
+             "time_us": record.time_us, "payload": payload.decode(), "payload_digest": payload_digest, "chain": chain}
+        )  # fmt: skip
+    if rows:
+        connection.execute(EVIDENCE.insert(), rows)
+
+
+def all_evidence(connection: Connection, artifact: str | None = None) -> Iterator[Evidence]:
+    """Evidence in the order it was appended, of one artifact or of all."""
+    query = select(EVIDENCE.c.payload).order_by(EVIDENCE.c.seq)
+    if artifact is not None:
+        query = query.where(EVIDENCE.c.artifact == artifact)
+    for row in connection.execute(query):
+        yield Evidence.model_validate_json(row.payload)
+
+
+def deciding_evidence(connection: Connection, artifact: str | None = None) -> dict[str, Evidence]:
+    """The evidence that decides each claim, by claim id.
+
+    The first complete attempt decides: a record with a verdict other than `error` and `unverifiable` stays; until
+    there is one, the newest record stands.
+    """
+    deciding: dict[str, Evidence] = {}
+    for record in all_evidence(connection, artifact):
+        if record.claim is None or record.verdict is None:
+            continue
+        before = deciding.get(record.claim)
+        if before is None or before.verdict in ("error", "unverifiable"):
+            deciding[record.claim] = record
+    return deciding
+
+
+def observations(connection: Connection, artifact: str | None = None) -> list[Evidence]:
+    """The newest observation per artifact, metric and scope, in the order they were first made."""
+    newest: dict[tuple[str, str, str], Evidence] = {}
+    for record in all_evidence(connection, artifact):
+        if record.kind == "observation":
+            newest[record.artifact, record.metric, record.scope.model_dump_json()] = record
+    return list(newest.values())
+
+
+def check_evidence_chain(connection: Connection) -> int:
+    """The number of records, after checking every digest and link.
+
+    Raises
+    ------
+    EvidenceError
+        A record was altered, removed or put in another place; names the first.
+    """
+    chain, count = GENESIS, 0
+    for row in connection.execute(select(EVIDENCE).order_by(EVIDENCE.c.seq)):
+        chain = link(chain, hashlib.sha256(row.payload.encode()).hexdigest())
+        if chain != row.chain:
+            raise EvidenceError(f"evidence {row.id} (number {row.seq}): the chain breaks here: restore a backup")
+        count += 1
+    return count
+
+
+def count_evidence(connection: Connection) -> int:
+    """How many evidence records there are."""
+    return int(connection.execute(select(func.count()).select_from(EVIDENCE)).scalar_one())
+
+
+# Finished units -----------------------------------------------------------------------------------------
+def finished_unit(connection: Connection, unit: str) -> str | None:
+    """The stored result (JSON) of a finished unit of work, or None where it is not finished."""
+    payload = connection.execute(select(UNITS.c.payload).where(UNITS.c.id == unit)).scalar_one_or_none()
+    return None if payload is None else str(payload)
+
+
+def finish_unit(connection: Connection, unit: str, artifact: str, probe: str, payload: str) -> None:
+    """Keep the result (JSON) of a unit of work, so that it is not repeated."""
+    row = {"id": unit, "artifact": artifact, "probe": probe, "payload": payload, "finished_us": now_us()}
+    upsert(connection, UNITS, [row])
+
+
+# Trust --------------------------------------------------------------------------------------------------
+def trust(connection: Connection, names: Sequence[str]) -> None:
+    """Remember artifact names or model digests that the user trusts to be run."""
+    upsert(connection, TRUST, [{"name": name, "since_us": now_us()} for name in names])
+
+
+def trusted_names(connection: Connection) -> frozenset[str]:
+    """Artifact names and model digests that the user trusts to be run."""
+    return frozenset(str(row.name) for row in connection.execute(select(TRUST.c.name)))

@@ -1,0 +1,1 @@
+"""First floor: everything that touches a model: encoding, loading, checking, probing, judging."""

@@ -1,0 +1,1 @@
+"""Third floor: queries, intents, fusion, difference, comparison, evaluation, and the HTTP face."""
