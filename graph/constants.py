@@ -18,6 +18,7 @@ HALF_LIFE_DAYS: Final = 180.0
 ACTOR_CAP: Final = 1.0
 SHRINK_ACTORS: Final = 4.0
 TOKEN_LIFE_DAYS: Final = 30
+SUCCESS_INTERVAL_LEVEL: Final = 0.90
 
 # Scores -----------------------------------------------------------------------------------------------
 RANK_WEIGHTS: Final = {"adoption": 25.0, "quality": 25.0, "ecosystem": 10.0, "match_graph": 30.0, "freshness": 10.0}
@@ -55,6 +56,10 @@ INTENT_SIMILARITY: Final = 0.80
 """Queries at least this similar share an intent (cosine)."""
 CANONICAL_SIMILARITY: Final = 0.80
 """Capabilities of one task at least this similar share a canonical capability (cosine)."""
+CANONICAL_SIMILARITY_SAME_JOB: Final = 0.70
+"""The same where the task already names the job, or both name the same label set."""
+CANONICAL_SIMILARITY_STRICT: Final = 0.88
+"""The same where the job is a label set that neither names, and in `other.other`."""
 ABSTAIN_BELOW: Final = 0.20
 """Abstain where the best cosine is below this and no word of the query matches a name."""
 QUERY_MAX_CHARS: Final = 2_000

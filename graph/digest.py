@@ -11,17 +11,28 @@ GENESIS: Final = "0" * 64
 """What the first link of a chain points to."""
 
 
+def canonical_json(value: Any) -> bytes:
+    """A JSON value in RFC 8785 form: one spelling for equal values.
+
+    Raises
+    ------
+    ValueError
+        The value is not JSON (a NaN, an integer beyond 2**53 - 1, half a surrogate pair, a foreign type).
+    """
+    import rfc8785
+
+    return bytes(rfc8785.dumps(value))
+
+
 def digest_of(value: Any) -> str:
     """SHA-256, in hex, of a JSON value in RFC 8785 form.
 
     Raises
     ------
     ValueError
-        The value is not JSON (a NaN, a number beyond what JSON's doubles hold, a foreign type).
+        The value is not JSON; see `canonical_json`.
     """
-    import rfc8785
-
-    return hashlib.sha256(rfc8785.dumps(value)).hexdigest()
+    return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 def link(previous: str, payload_digest: str) -> str:

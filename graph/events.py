@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -18,6 +18,8 @@ Operation = Literal["search", "resolve", "different", "page"]
 Face = Literal["cli", "api", "mcp", "web", "python", "import"]
 OutcomeKind = Literal["click", "select", "success", "failure", "dismiss"]
 OUTCOME_KINDS: tuple[OutcomeKind, ...] = ("click", "select", "success", "failure", "dismiss")
+INTEGER_MAX: Final = 2**53 - 1
+"""The largest integer that canonical JSON (RFC 8785) holds."""
 
 
 class _Event(BaseModel):
@@ -25,7 +27,7 @@ class _Event(BaseModel):
 
     schema_version: Literal[1] = 1
     id: str
-    time_us: int = Field(ge=0)
+    time_us: int = Field(ge=0, le=INTEGER_MAX)
 
 
 class Actor(BaseModel):
@@ -44,8 +46,8 @@ class Delivered(BaseModel):
 
     artifact: str
     uri: str | None = None
-    position: int = Field(ge=1)
-    score: float
+    position: int = Field(ge=1, le=INTEGER_MAX)
+    score: float = Field(allow_inf_nan=False)
     repeat: bool = False
 
 
@@ -71,8 +73,8 @@ class SearchEvent(_Event):
     snapshot: str | None = None
     filters: tuple[str, ...] = ()
     policy: str = "default"
-    limit: int
-    offset: int = 0
+    limit: int = Field(ge=0, le=INTEGER_MAX)
+    offset: int = Field(default=0, ge=0, le=INTEGER_MAX)
     abstained: bool = False
     exploration_position: int | None = None
     target: str | None = None
@@ -95,7 +97,7 @@ class OutcomeEvent(_Event):
     synthetic: bool = False
     intent: str | None = None
     uri: str | None = None
-    position: int = Field(ge=1)
+    position: int = Field(ge=1, le=INTEGER_MAX)
     trust: float = Field(default=1.0, ge=0.0, le=1.0)
     token_digest: str | None = None
 

@@ -7,7 +7,7 @@ folding all at once, bit for bit. Time enters on reading (`graph.weights`), neve
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from graph.constants import OUTCOME_LEVEL
@@ -42,9 +42,9 @@ class Vote:
 class Fold:
     """Counts of all events folded so far.
 
-    `times` counts delivering searches per artifact, `actors` per (artifact, actor), `intents` searches per intent,
-    `edges` delivering searches per (intent, capability URI, artifact); `votes` holds one vote per
-    (search, artifact, actor).
+    `times` counts delivering searches per artifact, `actors` per (artifact, actor), `edges` per (intent, capability
+    URI, artifact); `intents` counts searches per intent, further pages left out; `votes` holds one vote per
+    (search, artifact, actor). A result marked `repeat` was counted with the page that delivered it first.
     """
 
     times: Counter[str] = field(default_factory=Counter)
@@ -52,6 +52,8 @@ class Fold:
     intents: Counter[str] = field(default_factory=Counter)
     edges: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     votes: dict[tuple[str, str, str], Vote] = field(default_factory=dict)
+    _by_artifact: dict[str, dict[tuple[str, str], Vote]] = field(default_factory=dict, compare=False, repr=False)
+    _by_intent: dict[str, set[str]] = field(default_factory=dict, compare=False, repr=False)
 
     def apply(self, event: SearchEvent | OutcomeEvent | CatalogueEvent | Tombstone, *, count_synthetic: bool) -> None:
         """Fold one event into the counts.
@@ -71,24 +73,38 @@ class Fold:
 
     def _apply_search(self, event: SearchEvent) -> None:
         intent = event.intent or NO_INTENT
-        if event.operation != "page":
+        if event.root == event.id:  # a further page continues its search
             self.intents[intent] += 1
-        for result in event.results:
-            if result.repeat:
-                continue
-            self.times[result.artifact] += 1
-            self.actors[result.artifact, event.actor.id] += 1
-            self.edges[intent, result.uri or NO_INTENT, result.artifact] += 1
+        delivered = {(result.uri or NO_INTENT, result.artifact) for result in event.results if not result.repeat}
+        for artifact in {artifact for _, artifact in delivered}:
+            self.times[artifact] += 1
+            self.actors[artifact, event.actor.id] += 1
+        for uri, artifact in delivered:
+            self.edges[intent, uri, artifact] += 1
 
     def _apply_outcome(self, event: OutcomeEvent) -> None:
         vote = Vote(
             event.search, event.artifact, event.actor.id, event.intent or NO_INTENT, event.uri or NO_INTENT,
             event.outcome, event.position, event.trust, event.time_us, event.id,
         )  # fmt: skip
+        self.add_vote(vote)
+
+    def add_vote(self, vote: Vote) -> None:
+        """Take a vote in; of two by one actor on one artifact in one search the stronger stays."""
         key = (vote.search, vote.artifact, vote.actor)
         before = self.votes.get(key)
         if before is None or vote.strength < before.strength:
             self.votes[key] = vote
+            self._by_artifact.setdefault(vote.artifact, {})[vote.search, vote.actor] = vote
+            self._by_intent.setdefault(vote.intent, set()).add(vote.artifact)
+
+    def votes_on(self, artifact: str) -> list[Vote]:
+        """All votes on an artifact, in no particular order."""
+        return list(self._by_artifact.get(artifact, {}).values())
+
+    def artifacts_near(self, intents: Iterable[str]) -> list[str]:
+        """Artifacts that have or had a vote in one of these intents, sorted."""
+        return sorted({artifact for intent in intents for artifact in self._by_intent.get(intent, ())})
 
 
 def fold(
@@ -99,3 +115,12 @@ def fold(
     for event in events:
         counts.apply(event, count_synthetic=count_synthetic)
     return counts
+
+
+def resolve_alias(uri: str, aliases: Mapping[str, str]) -> str:
+    """The URI that a chain of aliases ends in; the same where there is none."""
+    seen = {uri}
+    while uri in aliases and aliases[uri] not in seen:
+        uri = aliases[uri]
+        seen.add(uri)
+    return uri

@@ -71,9 +71,7 @@ DOMAINS: Final[dict[str, tuple[str, ...]]] = {
         "reinforcement-learning",
         "robotics",
     ),
-    "graphs": (
-        "graph-machine-learning",
-    ),
+    "graphs": ("graph-machine-learning",),
     "lifecycle": (
         "training",
         "fine-tuning",
@@ -123,9 +121,7 @@ DOMAINS: Final[dict[str, tuple[str, ...]]] = {
         "project-management",
         "customer-data",
     ),
-    "other": (
-        "other",
-    ),
+    "other": ("other",),
 }
 DOMAIN_OF: Final = {task: domain for domain, tasks in DOMAINS.items() for task in tasks}
 OTHER: Final = "other.other"

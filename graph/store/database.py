@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, select, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from graph.errors import StoreError
 from graph.store.tables import META
@@ -18,6 +19,7 @@ REVISION: Final = "0001"
 MIGRATIONS: Final = Path(__file__).resolve().parents[1] / "migrations"
 _BUSY_MS: Final = 30_000
 _BATCH: Final = 500
+_WRITER_LOCK: Final = 0x6D617463
 
 
 class Database:
@@ -25,9 +27,14 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        with _translated(url):
-            self._engine = _engine(url)
-            _migrate(self._engine)
+        try:
+            with _translated(url):
+                self._engine = _engine(url)
+                _migrate(self._engine)
+        except ImportError as error:
+            raise StoreError(f"database {_shown(url)}: {error}: install this database's driver") from error
+        except OSError as error:
+            raise StoreError(f"database {_shown(url)}: {error}: check the folder's rights") from error
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -45,7 +52,8 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """A connection in a write transaction: committed at the end, rolled back on any exception.
 
-        SQLite takes its write lock at once (BEGIN IMMEDIATE), so that two writers queue up.
+        Writers queue up from the start (SQLite: BEGIN IMMEDIATE; PostgreSQL: an advisory lock), because the chains
+        need each writer to see the last link of the one before.
 
         Raises
         ------
@@ -56,6 +64,8 @@ class Database:
             if self._engine.dialect.name == "sqlite":
                 connection = connection.execution_options(matchgraph_write=True)
             with connection.begin():
+                if self._engine.dialect.name == "postgresql":
+                    connection.execute(text(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})"))
                 yield connection
 
     def close(self) -> None:
@@ -63,13 +73,19 @@ class Database:
         self._engine.dispose()
 
 
-def upsert(
-    connection: Connection, table: Table, rows: Sequence[dict[str, Any]], add: Sequence[str] = ()
-) -> None:
+def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]], add: Sequence[str] = ()) -> None:
     """Insert rows; where the primary key exists, overwrite, but columns in `add` are added to what is there."""
     if not rows:
         return
-    if connection.dialect.name == "postgresql":
+    statement = _upsert_statement(connection.dialect.name, table, tuple(rows[0]), tuple(add))
+    for start in range(0, len(rows), _BATCH):
+        connection.execute(statement, list(rows[start : start + _BATCH]))
+
+
+@lru_cache(maxsize=64)
+def _upsert_statement(dialect: str, table: Table, columns: tuple[str, ...], add: tuple[str, ...]) -> Any:
+    # Building the statement costs more than running it, so it is kept; the arguments are fixed words of this code.
+    if dialect == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 
         statement: Any = insert_postgresql(table)
@@ -80,12 +96,10 @@ def upsert(
     keys = [column.name for column in table.primary_key]
     updates = {
         name: table.c[name] + statement.excluded[name] if name in add else statement.excluded[name]
-        for name in rows[0]
+        for name in columns
         if name not in keys
     }
-    statement = statement.on_conflict_do_update(index_elements=keys, set_=updates)
-    for start in range(0, len(rows), _BATCH):
-        connection.execute(statement, list(rows[start : start + _BATCH]))
+    return statement.on_conflict_do_update(index_elements=keys, set_=updates)
 
 
 def read_meta(connection: Connection, key: str) -> str | None:
@@ -110,7 +124,14 @@ def _engine(url: str) -> Engine:
 def _on_sqlite_connect(raw: Any, _: Any) -> None:
     raw.isolation_level = None  # SQLAlchemy's BEGIN, not the driver's
     cursor = raw.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={_BUSY_MS}", "foreign_keys=ON"):
+    # The timeout first, so that it covers the switch to WAL; secure_delete so that what is forgotten is overwritten.
+    for pragma in (
+        f"busy_timeout={_BUSY_MS}",
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -149,10 +170,15 @@ def _no_lock() -> Iterator[None]:
 def _translated(url: str) -> Iterator[None]:
     try:
         yield
+    except IntegrityError as error:
+        raise StoreError(f"database {_shown(url)}: {error.orig}: it is stored already, under this id") from error
     except DBAPIError as error:
-        shown = url.rpartition("@")[2]
-        raise StoreError(f"database {shown}: {error.orig}: check that it is writable and has room") from error
+        raise StoreError(f"database {_shown(url)}: {error.orig}: check that it is writable and has room") from error
     except SQLAlchemyError as error:
-        raise StoreError(f"database {url.rpartition('@')[2]}: {error}") from error
-    except OSError as error:
-        raise StoreError(f"database {url.rpartition('@')[2]}: {error}: check the folder's rights") from error
+        first_line = str(error).partition("\n")[0]
+        raise StoreError(f"database {_shown(url)}: {first_line}: check --db or MATCHGRAPH_DATABASE_URL") from error
+
+
+def _shown(url: str) -> str:
+    """A database URL without user and password."""
+    return url.rpartition("@")[2]

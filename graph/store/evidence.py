@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-import rfc8785
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from graph.claims import Evidence, evidence_id
-from graph.digest import GENESIS, link
+from graph.digest import GENESIS, canonical_json, link
 from graph.errors import EvidenceError
 from graph.events import now_us
 from graph.store.database import upsert
@@ -31,7 +32,7 @@ def append_evidence(connection: Connection, records: Sequence[Evidence]) -> None
         fields = record.model_dump(mode="json")
         if evidence_id(fields) != record.id:
             raise EvidenceError(f"evidence {record.id}: its fields were changed after it was sealed: seal it anew")
-        payload = rfc8785.dumps(fields)
+        payload = canonical_json(fields)
         payload_digest = hashlib.sha256(payload).hexdigest()
         chain = link(chain, payload_digest)
         rows.append(
@@ -85,12 +86,18 @@ def check_evidence_chain(connection: Connection) -> int:
         A record was altered, removed or put in another place; names the first.
     """
     chain, count = GENESIS, 0
-    for row in connection.execute(select(EVIDENCE).order_by(EVIDENCE.c.seq)):
-        chain = link(chain, hashlib.sha256(row.payload.encode()).hexdigest())
-        if chain != row.chain:
+    for row in connection.execute(select(EVIDENCE).order_by(EVIDENCE.c.seq).execution_options(yield_per=1_000)):
+        payload_digest = hashlib.sha256(row.payload.encode("utf-8", "surrogatepass")).hexdigest()
+        chain = link(chain, payload_digest)
+        if chain != row.chain or payload_digest != row.payload_digest or not _columns_agree(row):
             raise EvidenceError(f"evidence {row.id} (number {row.seq}): the chain breaks here: restore a backup")
         count += 1
     return count
+
+
+def _columns_agree(row: Row[Any]) -> bool:
+    said = json.loads(row.payload)
+    return all(said[name] == getattr(row, name) for name in ("id", "kind", "artifact", "claim", "time_us"))
 
 
 def count_evidence(connection: Connection) -> int:

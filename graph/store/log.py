@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import rfc8785
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from graph.digest import GENESIS, link
+from graph.digest import GENESIS, canonical_json, link
 from graph.errors import StoreError, TokenRefused
 from graph.events import EVENT, CatalogueEvent, OutcomeEvent, SearchEvent, Tombstone
 from graph.match_graph import Fold, Vote, fold
@@ -39,7 +39,7 @@ def append_events(connection: Connection, events: Sequence[AnyEvent]) -> int:
     last = connection.execute(select(EVENTS.c.chain).order_by(EVENTS.c.seq.desc()).limit(1)).scalar()
     chain, rows = str(last or GENESIS), []
     for event in events:
-        payload = rfc8785.dumps(event.model_dump(mode="json"))
+        payload = _payload(event)
         payload_digest = hashlib.sha256(payload).hexdigest()
         chain = link(chain, payload_digest)
         rows.append(
@@ -51,6 +51,13 @@ def append_events(connection: Connection, events: Sequence[AnyEvent]) -> int:
         connection.execute(EVENTS.insert(), rows)
     _merge(connection, fold(events, count_synthetic=is_throw_away(connection)))
     return last_seq(connection)
+
+
+def _payload(event: AnyEvent) -> bytes:
+    try:
+        return canonical_json(event.model_dump(mode="json"))
+    except ValueError as error:
+        raise StoreError(f"event {event.id}: {error}: leave this value out") from error
 
 
 def claim_outcome(connection: Connection, event: OutcomeEvent) -> None:
@@ -91,7 +98,7 @@ def read_events(connection: Connection, *, since_seq: int = 0, kind: str | None 
     query = select(EVENTS.c.payload).where(EVENTS.c.seq > since_seq, EVENTS.c.payload.is_not(None))
     if kind is not None:
         query = query.where(EVENTS.c.kind == kind)
-    for row in connection.execution_options(yield_per=1_000).execute(query.order_by(EVENTS.c.seq)):
+    for row in connection.execute(query.order_by(EVENTS.c.seq).execution_options(yield_per=1_000)):
         yield EVENT.validate_json(row.payload)
 
 
@@ -129,13 +136,22 @@ def check_event_chain(connection: Connection) -> int:
         An event was altered, removed or put in another place; names the first.
     """
     chain, count = GENESIS, 0
-    for row in connection.execute(select(EVENTS).order_by(EVENTS.c.seq)):
+    for row in connection.execute(select(EVENTS).order_by(EVENTS.c.seq).execution_options(yield_per=1_000)):
         chain = link(chain, row.payload_digest)
-        altered = row.payload is not None and hashlib.sha256(row.payload.encode()).hexdigest() != row.payload_digest
-        if altered or chain != row.chain:
+        if chain != row.chain or (row.payload is not None and not _is_untouched(row)):
             raise StoreError(f"event {row.id} (number {row.seq}): the chain breaks here: restore a backup")
         count += 1
     return count
+
+
+def _is_untouched(row: Row[Any]) -> bool:
+    """Whether a stored event's payload has its digest and the columns beside it say the same as the payload."""
+    if hashlib.sha256(row.payload.encode("utf-8", "surrogatepass")).hexdigest() != row.payload_digest:
+        return False
+    said = json.loads(row.payload)
+    actor = said["actor"]["id"] if "actor" in said else None
+    beside = (said["id"], said["time_us"], said["kind"], actor, said.get("synthetic", False))
+    return beside == (row.id, row.time_us, row.kind, row.actor, row.synthetic)
 
 
 # The folded tables --------------------------------------------------------------------------------------
@@ -146,7 +162,8 @@ def read_fold(connection: Connection) -> Fold:
     counts.actors.update({(r.artifact, r.actor): r.searches for r in connection.execute(select(FOLD_ACTORS))})
     counts.intents.update({row.intent: row.searches for row in connection.execute(select(FOLD_INTENTS))})
     counts.edges.update({(r.intent, r.uri, r.artifact): r.searches for r in connection.execute(select(FOLD_EDGES))})
-    counts.votes.update({(v.search, v.artifact, v.actor): v for v in _votes(connection)})
+    for row in connection.execute(select(FOLD_VOTES)):
+        counts.add_vote(Vote(*row))
     return counts
 
 
@@ -164,11 +181,6 @@ def refold(connection: Connection) -> Fold:
     return fold(read_events(connection), count_synthetic=is_throw_away(connection))
 
 
-def _votes(connection: Connection) -> Iterator[Vote]:
-    for row in connection.execute(select(FOLD_VOTES)):
-        yield Vote(**row._mapping)
-
-
 def _merge(connection: Connection, counts: Fold) -> None:
     upsert(connection, FOLD_TIMES, [{"artifact": a, "searches": n} for a, n in counts.times.items()], add=["searches"])
     upsert(
@@ -183,19 +195,15 @@ def _merge(connection: Connection, counts: Fold) -> None:
         [{"intent": i, "uri": u, "artifact": a, "searches": n} for (i, u, a), n in counts.edges.items()],
         add=["searches"],
     )  # fmt: skip
-    stronger = [vote for vote in counts.votes.values() if _is_stronger(connection, vote)]
-    upsert(connection, FOLD_VOTES, [_vote_row(vote) for vote in stronger])
+    upsert(connection, FOLD_VOTES, [vars(vote) for vote in _stronger(connection, counts)])
 
 
-def _is_stronger(connection: Connection, vote: Vote) -> bool:
-    place = (
-        (FOLD_VOTES.c.search == vote.search)
-        & (FOLD_VOTES.c.artifact == vote.artifact)
-        & (FOLD_VOTES.c.actor == vote.actor)
-    )
-    row = connection.execute(select(FOLD_VOTES).where(place)).first()
-    return row is None or vote.strength < Vote(**row._mapping).strength
-
-
-def _vote_row(vote: Vote) -> dict[str, Any]:
-    return {name: getattr(vote, name) for name in Vote.__dataclass_fields__}
+def _stronger(connection: Connection, counts: Fold) -> list[Vote]:
+    """The votes that are new or stronger than the stored one in their place."""
+    searches = sorted({vote.search for vote in counts.votes.values()})
+    stored: dict[tuple[str, str, str], Vote] = {}
+    for start in range(0, len(searches), 500):
+        chunk = searches[start : start + 500]
+        for row in connection.execute(select(FOLD_VOTES).where(FOLD_VOTES.c.search.in_(chunk))):
+            stored[row.search, row.artifact, row.actor] = Vote(*row)
+    return [vote for key, vote in counts.votes.items() if key not in stored or vote.strength < stored[key].strength]

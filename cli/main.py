@@ -1,0 +1,62 @@
+"""The command line: parse, one call, print. Errors become one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from cli import catalogue_commands, find_commands, graph_commands, serve_commands
+
+app = typer.Typer(
+    name="matchgraph",
+    help="Which AI model or tool does X - and is it true? Claims are checked before they enter the index.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+catalogue_commands.register(app)
+find_commands.register(app)
+serve_commands.register(app)
+app.add_typer(graph_commands.app, name="graph")
+app.add_typer(serve_commands.evaluate_app, name="evaluate")
+
+
+@app.callback()
+def options(
+    verbose: bool = typer.Option(False, "--verbose", help="Show the traceback of an error."),
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
+    """Find models and tools by what they do, with verdicts."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"matchgraph {installed('matchgraph')}")
+        raise typer.Exit
+    if verbose:
+        os.environ["MATCHGRAPH_VERBOSE"] = "1"
+
+
+def run() -> None:
+    """Run the command line; a matchgraph error is one line on standard error and exit code 1."""
+    from graph.errors import MatchgraphError
+
+    try:
+        app()
+    except MatchgraphError as error:
+        if os.environ.get("MATCHGRAPH_VERBOSE"):
+            raise
+        from cli.output import note
+
+        note(f"matchgraph: {' '.join(str(error).split())}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        from cli.output import note
+
+        note("matchgraph: interrupted; what is finished is kept, run it again to go on")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    run()

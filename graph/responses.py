@@ -1,0 +1,290 @@
+"""The JSON documents that every face gives; their JSON Schemas are generated from here."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from graph.artifacts import ArtifactType, Pricing, Signals
+from graph.claims import ClaimReport, Evidence
+
+
+class Document(BaseModel):
+    """Base of all answers: frozen, unknown fields are an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class VerdictCounts(Document):
+    """How many claims stand at each verdict; `claimed` have none yet."""
+
+    verified: int = 0
+    refuted: int = 0
+    inconclusive: int = 0
+    unverifiable: int = 0
+    error: int = 0
+    claimed: int = 0
+
+
+class Understood(Document):
+    """What the engine read from the query; `cut` where it was longer than it may be."""
+
+    text: str
+    name: str | None = None
+    type: str | None = None
+    where: tuple[str, ...] = ()
+    cut: bool = False
+
+
+class Result(Document):
+    """One result; `parts` add up to `score`."""
+
+    position: int
+    artifact: str
+    slug: str
+    name: str
+    type: ArtifactType
+    capability: str | None = None
+    uri: str | None = None
+    score: float
+    parts: dict[str, float]
+    rank: float | None = None
+    verdicts: VerdictCounts = VerdictCounts()
+    runs: str | None = Field(default=None, description="verdict and tier of runs:<task>, as 'verified (artifact)'")
+    why: str = ""
+    token: str | None = None
+    exploration: bool = False
+
+
+class SearchResponse(Document):
+    """The answer of `search` and `different`."""
+
+    search_id: str
+    query: str
+    understood: Understood
+    abstained: bool
+    message: str = ""
+    confidence: float | None = None
+    snapshot: str
+    event_seq: int
+    results: tuple[Result, ...]
+    dropped_unknown: int = 0
+
+
+class Component(Document):
+    """One component of the rank; `value` null is unknown, and `used` is then the prior."""
+
+    value: float | None
+    used: float
+    weight: float
+    contribution: float
+    known: bool
+    detail: dict[str, Any] = Field(default_factory=dict)
+
+
+class RankReport(Document):
+    """The rank and its parts: contributions add up to `rank`; null is "not ranked"."""
+
+    rank: float | None
+    known_weight: float
+    components: dict[str, Component]
+
+
+class CapabilityReport(Document):
+    """A capability as shown: with its URI, verdict of `runs`, and whether it is in the live index."""
+
+    id: str
+    name: str
+    task: str
+    uri: str | None = None
+    description: str = ""
+    unique: str | None = None
+    vs_alternatives: str | None = None
+    intents_served: tuple[str, ...] = ()
+    indexed: bool = False
+    verified: bool = False
+    runs: str | None = None
+
+
+class ArtifactReport(Document):
+    """The answer of `show ARTIFACT`."""
+
+    artifact: str
+    slug: str
+    name: str
+    type: ArtifactType
+    description: str = ""
+    maintainer: str | None = None
+    url: str | None = None
+    license: str | None = None
+    library: str | None = None
+    family: str | None = None
+    params: int | None = None
+    pricing: Pricing = Pricing()
+    signals: Signals = Signals()
+    capabilities: tuple[CapabilityReport, ...] = ()
+    declared_total: int | None = None
+    claims: tuple[ClaimReport, ...] = ()
+    observations: tuple[Evidence, ...] = ()
+    times_matched: int
+    distinct_actors: int
+    rank: float | None
+    known_weight: float
+    components: dict[str, Component]
+    source: str = ""
+
+
+class CanonicalMember(Document):
+    """An artifact that has a canonical capability."""
+
+    artifact: str
+    slug: str
+    capability: str
+    name: str
+
+
+class CanonicalReport(Document):
+    """The answer of `show CAPABILITY`."""
+
+    uri: str
+    task: str
+    label: str
+    alias_of: str | None = None
+    members: tuple[CanonicalMember, ...] = ()
+    searches: int = 0
+
+
+class CompareRow(Document):
+    """One row of a comparison: a value per artifact, null where unknown."""
+
+    name: str
+    values: tuple[Any, ...]
+
+
+class SharedCapability(Document):
+    """A canonical capability that several of the compared artifacts have: local names by artifact id."""
+
+    uri: str
+    names: dict[str, str]
+
+
+class CompareResponse(Document):
+    """The answer of `compare`."""
+
+    artifacts: tuple[str, ...]
+    rows: tuple[CompareRow, ...]
+    shared: tuple[SharedCapability, ...]
+    only: dict[str, tuple[str, ...]]
+    claims: dict[str, tuple[ClaimReport, ...]]
+    same_job: bool
+    verdict: str
+    next: str = 'Need something different? Search the match graph: matchgraph different ARTIFACT "but …"'
+
+
+class OutcomeResponse(Document):
+    """The answer of `outcome`."""
+
+    recorded: Literal[True] = True
+    event: str
+    search: str
+    artifact: str
+    outcome: str
+    event_seq: int
+
+
+class GraphStats(Document):
+    """The answer of `graph stats`."""
+
+    intents: int
+    capabilities: int
+    artifacts: int
+    edges: int
+    searches: int
+    outcomes: int
+    actors: int
+
+
+class VerifiedArtifact(Document):
+    """Claims, flags and observations of one artifact."""
+
+    artifact: str
+    claims: tuple[ClaimReport, ...]
+    flags: tuple[str, ...] = ()
+    observations: tuple[Evidence, ...] = ()
+
+
+class VerifyResponse(Document):
+    """The answer of `verify`; `counts` sum to all claims."""
+
+    artifacts: tuple[VerifiedArtifact, ...]
+    counts: dict[str, int]
+    units_run: int = 0
+    units_resumed: int = 0
+
+
+class Problem(Document):
+    """A refused input, as in `ingest`."""
+
+    what: str
+    file: str
+    line: int | None
+    code: str
+
+
+class IngestResponse(Document):
+    """The answer of `ingest`; the inventory's counts sum to `found`."""
+
+    found: int
+    accepted: int
+    added: int
+    changed: int
+    unchanged: int
+    rejected: tuple[Problem, ...]
+    warnings: tuple[str, ...]
+    inventory: dict[str, int]
+    size_bytes: int
+
+
+class Refused(Document):
+    """What the gate kept out, and why."""
+
+    artifact: str
+    capability: str | None
+    what: str
+    reason: str
+
+
+class BuildResponse(Document):
+    """The answer of `build`."""
+
+    snapshot: str
+    unchanged: bool
+    artifacts: int
+    capabilities: int
+    rows: int
+    embedded: int
+    policy: str
+    refused: tuple[Refused, ...]
+    claims: dict[str, int]
+
+
+class SnapshotInfo(Document):
+    """One snapshot in `snapshots`."""
+
+    id: str
+    current: bool
+    created_us: int
+    artifacts: int
+    rows: int
+    encoder: str
+    policy: str
+
+
+class Health(Document):
+    """The answer of `/healthz` and `/readyz`."""
+
+    status: Literal["ok", "not ready"]
+    detail: str = ""
+    snapshot: str | None = None
+    version: str

@@ -1,0 +1,153 @@
+"""What the scores depend on, read from the store: signals, votes, decided claims, links, dates."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, func, select
+
+from graph.artifacts import Artifact, slug_of
+from graph.claims import Tier
+from graph.match_graph import resolve_alias
+from graph.statistics import Node, read_match_graph
+from graph.store.catalogue import all_artifacts, assignments, stated_claims
+from graph.store.evidence import deciding_evidence
+from graph.store.tables import EVIDENCE
+from graph.weights import selecting_actors
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A claim that is verified or refuted; `capability` "" where it is about the artifact as a whole."""
+
+    capability: str
+    metric: str
+    verified: bool
+    tier: Tier
+
+
+@dataclass(frozen=True)
+class ScoreInput:
+    """All that one artifact's score depends on; None is unknown, never 0."""
+
+    artifact: str
+    type: str
+    downloads: int | None = None
+    likes: int | None = None
+    stars: int | None = None
+    times_matched: int = 0
+    selecting_actors: float = 0.0
+    voters: int = 0
+    pagerank: float = 0.0
+    flow: float = 0.0
+    decided: tuple[Decided, ...] = ()
+    formats: int = 0
+    libraries: int = 0
+    derivatives: int = 0
+    shared_capabilities: int = 0
+    has_files: bool = False
+    has_card: bool = False
+    released_us: int | None = None
+    evidence_us: int | None = None
+
+
+def score_inputs(connection: Connection, as_of_us: int) -> list[ScoreInput]:
+    """The score inputs of all artifacts that are not retired, sorted by id, as of a moment."""
+    artifacts = all_artifacts(connection)
+    match_graph = read_match_graph(connection, as_of_us)
+    decided = _decided_claims(connection)
+    shared = _shared_capabilities(connection, artifacts, match_graph.aliases)
+    derivatives = count_derivatives(artifacts)
+    newest = _newest_evidence(connection, as_of_us)
+    return [
+        ScoreInput(
+            artifact=artifact.id, type=artifact.type,
+            downloads=artifact.signals.downloads, likes=artifact.signals.likes, stars=artifact.signals.stars,
+            times_matched=match_graph.fold.times[artifact.id],
+            selecting_actors=selecting_actors(match_graph.votes.get(artifact.id, ())),
+            voters=match_graph.voters(artifact.id),
+            pagerank=match_graph.pagerank.get(Node("artifact", artifact.id), 0.0),
+            flow=match_graph.flows.get(artifact.id, 0.0),
+            decided=tuple(decided.get(artifact.id, ())), formats=len(set(artifact.formats)),
+            libraries=1 if artifact.library else 0, derivatives=derivatives[artifact.id],
+            shared_capabilities=shared[artifact.id],
+            has_files=bool(artifact.formats or artifact.weights.path), has_card=artifact.has_card,
+            released_us=date_us(artifact.released), evidence_us=newest.get(artifact.id),
+        )
+        for artifact in artifacts
+    ]  # fmt: skip
+
+
+def _decided_claims(connection: Connection) -> dict[str, list[Decided]]:
+    """The verified and refuted ones among the claims that artifacts state now, by artifact id."""
+    deciding = deciding_evidence(connection)
+    found: dict[str, list[Decided]] = {}
+    for claim in stated_claims(connection):
+        evidence = deciding.get(claim.id)
+        if evidence is not None and evidence.verdict in ("verified", "refuted"):
+            tier = evidence.tier or "text"  # a verdict without a tier weighs least
+            verdict = Decided(claim.capability or "", claim.metric, evidence.verdict == "verified", tier)
+            found.setdefault(claim.artifact, []).append(verdict)
+    return found
+
+
+def _shared_capabilities(
+    connection: Connection, artifacts: Sequence[Artifact], aliases: Mapping[str, str]
+) -> Counter[str]:
+    """How many canonical capabilities each artifact has together with at least one other, by artifact id."""
+    alive = {artifact.id for artifact in artifacts}
+    owners: dict[str, set[str]] = {}
+    for (artifact, _), uri in assignments(connection).items():
+        if artifact in alive:
+            owners.setdefault(resolve_alias(uri, aliases), set()).add(artifact)
+    return Counter(artifact for shared in owners.values() if len(shared) > 1 for artifact in shared)
+
+
+def count_derivatives(artifacts: Iterable[Artifact]) -> Counter[str]:
+    """How many other artifacts name each one as their base model, by artifact id; ids first, then slugs."""
+    given = list(artifacts)
+    by_slug = {artifact.slug: artifact.id for artifact in given}
+    ids = {artifact.id for artifact in given}
+    found: Counter[str] = Counter()
+    for artifact in given:
+        if artifact.base_model:
+            named = artifact.base_model
+            base = named if named in ids else by_slug.get(slug_of(named))
+            if base is not None and base != artifact.id:
+                found[base] += 1
+    return found
+
+
+def _newest_evidence(connection: Connection, as_of_us: int) -> dict[str, int]:
+    query = select(EVIDENCE.c.artifact, func.max(EVIDENCE.c.time_us)).where(EVIDENCE.c.time_us <= as_of_us)
+    return {
+        str(artifact): int(time_us) for artifact, time_us in connection.execute(query.group_by(EVIDENCE.c.artifact))
+    }
+
+
+def date_us(text: str | None) -> int | None:
+    """A date as microseconds since 1970 UTC: ISO 8601, or a year, or a year and month (their first day); else None.
+
+    Examples
+    --------
+    >>> date_us("1970-01-02") == date_us("1970-01-02T00:00:00Z") == 86_400_000_000
+    True
+    >>> date_us("soon") is None
+    True
+    """
+    written = (text or "").strip()
+    if re.fullmatch(r"\d{4}(-\d{2})?", written):
+        written = f"{written}-01-01" if len(written) == 4 else f"{written}-01"
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (aware - _EPOCH) // timedelta(microseconds=1)

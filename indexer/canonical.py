@@ -1,0 +1,286 @@
+"""Canonical capabilities: the same job of several artifacts under one URI, for ever.
+
+A capability joins the most similar canonical capability of its task that nothing plain tells apart from it
+(`indexer.jobs`), else it founds one. Similarity is the cosine of its vector and the mean of the members' vectors.
+Founding and joining are kept for ever and written as catalogue events in the same transaction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from graph.artifacts import Artifact, Capability, slug_of
+from graph.errors import UnknownArtifact
+from graph.events import CatalogueEvent, new_id, now_us
+from graph.home import Home
+from graph.store.catalogue import (
+    Canonical,
+    alias_canonical,
+    all_canonical,
+    assignments,
+    save_assignments,
+    save_canonical,
+    vector_key,
+)
+from graph.store.log import append_events
+from graph.taxonomy import task_words
+from indexer.decompose import canonical_text, refuted_claims
+from indexer.embedding import embed_missing, read_vectors
+from indexer.jobs import Job, fits, job_of, least_similarity, united
+from indexer.progress import OnProgress, silent
+from indexer.sentences import allowed_field
+
+if TYPE_CHECKING:
+    from inference.embedder import Encoder
+
+SLUG_WORDS: Final = 6
+Place = tuple[str, str]
+"""(artifact id, local capability id)."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A capability as the decision sees it. `vector` is float32 (dimension,), normalised."""
+
+    place: Place
+    task: str
+    name: str
+    text: str
+    job: Job
+    vector: NDArray[np.float32]
+
+
+@dataclass
+class Group:
+    """A canonical capability with its members: the sum of their vectors, what is known of the job, whose they are."""
+
+    uri: str
+    task: str
+    total: NDArray[np.float32]
+    job: Job
+    artifacts: set[str]
+
+    def add(self, member: Candidate) -> None:
+        """Take a member in."""
+        self.total = self.total + member.vector
+        self.job = united(self.job, member.job)
+        self.artifacts.add(member.place[0])
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What a build decided: canonical capabilities founded, and where the unassigned capabilities went."""
+
+    created: tuple[Canonical, ...]
+    assigned: dict[Place, str]
+
+
+def assign_canonical(
+    home: Home,
+    encoder: Encoder,
+    artifacts: Sequence[Artifact],
+    refuted: Mapping[str, frozenset[str]],
+    on_progress: OnProgress = silent,
+) -> int:
+    """How many texts were embedded to give every capability of these artifacts its URI.
+
+    Parameters
+    ----------
+    home, encoder
+        Where canonical capabilities are kept, and what makes the vectors.
+    artifacts
+        All artifacts of the catalogue, sorted by id.
+    refuted
+        Ids of refuted claims by artifact id; their sentences take no part.
+    """
+    capabilities = [(artifact, capability) for artifact in artifacts for capability in artifact.capabilities]
+    texts = [canonical_text(a, c, refuted.get(a.id, frozenset())) for a, c in capabilities]
+    embedded = embed_missing(home, encoder, texts, on_progress)
+    vectors = read_vectors(home, encoder, texts)
+    candidates = [
+        _candidate(artifact, capability, refuted.get(artifact.id, frozenset()), text, vector)
+        for (artifact, capability), text, vector in zip(capabilities, texts, vectors, strict=True)
+    ]
+    with home.store.writing() as connection:
+        known = all_canonical(connection)
+        decided = decide(candidates, known, assignments(connection))
+        _keep(connection, decided)
+    return embedded
+
+
+def decide(candidates: Sequence[Candidate], known: Sequence[Canonical], assigned: Mapping[Place, str]) -> Decided:
+    """Where capabilities without a URI go; pure, and the same for the same input.
+
+    Artifacts are taken in the order of their ids, an artifact's own capabilities the most similar first: two
+    capabilities of one artifact never share a URI that one of them was newly given.
+    """
+    groups = _groups(candidates, known, assigned)
+    taken = {canonical.uri for canonical in known}
+    created: list[Canonical] = []
+    placed: dict[Place, str] = {}
+    waiting: dict[str, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        if candidate.place not in assigned:
+            waiting[candidate.place[0]].append(candidate)
+    for _, own in sorted(waiting.items()):
+        for candidate, group in _matched(own, groups):
+            if group is None:
+                uri = free_uri(candidate.task, candidate.name, taken)
+                taken.add(uri)
+                created.append(Canonical(uri, candidate.task, candidate.name, vector_key(candidate.text)))
+                group = Group(uri, candidate.task, np.zeros_like(candidate.vector), candidate.job, set())
+                groups[candidate.task].append(group)
+            group.add(candidate)
+            placed[candidate.place] = group.uri
+    return Decided(tuple(created), placed)
+
+
+def free_uri(task: str, name: str, taken: Iterable[str]) -> str:
+    """A URI that is not taken: `capability://<domain>.<task>.<slug>`, the slug of at most six words of the name.
+
+    Examples
+    --------
+    >>> free_uri("text.translation", "English to German translation, fast and small", set())
+    'capability://text.translation.english-to-german-translation-fast-and'
+    """
+    words = re.sub(r"[^a-z0-9]+", " ", slug_of(name)).split()[:SLUG_WORDS]
+    base = f"capability://{task}.{'-'.join(words)[:80] or 'capability'}"
+    known, uri, number = set(taken), base, 2
+    while uri in known:
+        uri, number = f"{base}-{number}", number + 1
+    return uri
+
+
+def surviving_uris(known: Sequence[Canonical]) -> dict[str, str]:
+    """The URI that each known URI stands for today: aliases followed to their end, a circle to its first URI."""
+    into = {canonical.uri: canonical.alias_of for canonical in known}
+    found = {}
+    for uri in into:
+        seen, end = [uri], into[uri]
+        last = uri
+        while end is not None and end not in seen:
+            seen.append(end)
+            last, end = end, into.get(end)
+        found[uri] = last if end is None else min(seen)
+    return found
+
+
+def merge_canonical(home: Home, one: str, other: str) -> str:
+    """The URI that survives uniting two canonical capabilities: the older; the other becomes its alias.
+
+    Raises
+    ------
+    UnknownArtifact
+        A URI is not known.
+    """
+    with home.store.writing() as connection:
+        known = all_canonical(connection)
+        survivors = surviving_uris(known)
+        for uri in (one, other):
+            if uri not in survivors:
+                raise UnknownArtifact(uri, sorted(survivors)[:3], kind="capability")
+        order = [canonical.uri for canonical in known]
+        oldest, newest = sorted((survivors[one], survivors[other]), key=order.index)
+        if oldest != newest:
+            alias_canonical(connection, newest, oldest)
+            append_events(connection, [_event("capability_aliased", newest, oldest, now_us())])
+    return oldest
+
+
+def _candidate(
+    artifact: Artifact, capability: Capability, refuted: frozenset[str], text: str, vector: NDArray[np.float32]
+) -> Candidate:
+    claims = refuted_claims(artifact, refuted)
+    name = allowed_field(capability.name, claims) or task_words(capability.task)
+    job = job_of(artifact, capability, claims)
+    return Candidate((artifact.id, capability.id), capability.task, name, text, job, vector)
+
+
+def _groups(
+    candidates: Sequence[Candidate], known: Sequence[Canonical], assigned: Mapping[Place, str]
+) -> dict[str, list[Group]]:
+    """Canonical capabilities with at least one member here, by task, oldest first."""
+    survivors = surviving_uris(known)
+    tasks = {canonical.uri: canonical.task for canonical in known}
+    members: dict[str, Group] = {}
+    for candidate in sorted(candidates, key=lambda candidate: candidate.place):
+        uri = assigned.get(candidate.place)
+        uri = survivors.get(uri) if uri else None
+        if uri is None:
+            continue
+        if uri not in members:
+            members[uri] = Group(uri, tasks[uri], np.zeros_like(candidate.vector), candidate.job, set())
+        members[uri].add(candidate)
+    groups: dict[str, list[Group]] = defaultdict(list)
+    for canonical in known:
+        if canonical.uri in members:
+            groups[canonical.task].append(members[canonical.uri])
+    return groups
+
+
+def _matched(own: Sequence[Candidate], groups: Mapping[str, list[Group]]) -> list[tuple[Candidate, Group | None]]:
+    """The capabilities of one artifact, each with the group it joins or None, no group twice."""
+    pairs = [
+        (-similarity, number, age, candidate, group)
+        for number, candidate in enumerate(own)
+        for age, (similarity, group) in enumerate(_similar(candidate, groups.get(candidate.task, [])))
+    ]
+    joined: dict[int, Group] = {}
+    used: set[str] = set()
+    for _, number, _, _, group in sorted(pairs, key=lambda pair: pair[:3]):
+        if number not in joined and group.uri not in used:
+            joined[number] = group
+            used.add(group.uri)
+    return [(candidate, joined.get(number)) for number, candidate in enumerate(own)]
+
+
+def _similar(candidate: Candidate, groups: Sequence[Group]) -> list[tuple[float, Group]]:
+    """Groups that a capability may join, oldest first, with the cosine to the mean of their members."""
+    if not groups:
+        return []
+    totals = np.stack([group.total for group in groups])
+    lengths = np.linalg.norm(totals, axis=1)
+    cosines = totals @ candidate.vector / np.where(lengths > 0, lengths, 1)
+    return [
+        (float(cosine), group)
+        for cosine, group in zip(cosines, groups, strict=True)
+        if candidate.place[0] not in group.artifacts
+        and fits(group.job, candidate.job)
+        and cosine >= least_similarity(candidate.task, group.job, candidate.job)
+    ]
+
+
+def _keep(connection: Connection, decided: Decided) -> None:
+    time_us = now_us()
+    save_canonical(connection, decided.created, time_us)
+    save_assignments(connection, decided.assigned)
+    events = [
+        _event("capability_created", canonical.uri, None, time_us, task=canonical.task, label=canonical.label)
+        for canonical in decided.created
+    ]
+    events += [
+        _event("capability_assigned", artifact, uri, time_us, capability=capability)
+        for (artifact, capability), uri in sorted(decided.assigned.items())
+    ]
+    if events:
+        append_events(connection, events)
+
+
+def _event(
+    action: Literal["capability_created", "capability_assigned", "capability_aliased"],
+    subject: str,
+    into: str | None,
+    time_us: int,
+    **detail: str,
+) -> CatalogueEvent:
+    return CatalogueEvent(
+        id=new_id("ev"), time_us=time_us, action=action, subject=subject, object=into, detail=dict(detail)
+    )

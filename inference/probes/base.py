@@ -1,0 +1,214 @@
+"""What every probe shares: its declaration, the task it gets in the child, and how a child's answer is checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
+
+from inference.data import ItemKind, LabelledSet
+
+ANSWER_LIMIT: Final = 200_000
+LOAD_SAFELY: Final = {"local_files_only": True, "trust_remote_code": False}
+"""For every `from_pretrained`; weights also get use_safetensors=True."""
+FailureCode = Literal[
+    "load_failed", "timeout", "oom", "crashed", "non_finite", "unsafe_refused", "missing_dependency", "no_data"
+]
+
+
+class ProbeFailure(Exception):
+    """A probe ends without a measurement; `code` is the reason code. Raised in the child, reported to the executor."""
+
+    def __init__(self, code: FailureCode, what: str) -> None:
+        self.code, self.what = code, what
+        super().__init__(what)
+
+
+@dataclass(frozen=True)
+class ProbeInfo:
+    """What a probe declares before it runs.
+
+    `tasks` are those it fits (`domain.task`; empty: all); `needs` the kind of labelled set, None where it needs
+    none; `modules` what the worker imports for it; `control` the negative control whose result goes into the record.
+    """
+
+    name: str
+    version: str
+    metrics: tuple[str, ...]
+    tasks: tuple[str, ...] = ()
+    needs: ItemKind | None = None
+    modules: tuple[str, ...] = ("torch", "transformers.pipelines")
+    control: str = ""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The model a probe looks at, from its files' headers: bytes, parameters (None: unknown), task, label names."""
+
+    size_bytes: int
+    parameters: int | None
+    task: str | None
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunTask:
+    """What the child gets: the staged model folder, the staged items without labels, and a seed."""
+
+    folder: Path
+    items: Path | None
+    seed: int = 0
+
+
+class Measured(BaseModel):
+    """What a probe found out, as the executor scored it; kept with the finished unit.
+
+    `values` are exact numbers by metric (or `metric@loader`), `observed` numbers nobody need have claimed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    loads: bool | None = None
+    finite: bool | None = None
+    detail: str = Field(default="", max_length=500)
+    values: dict[str, float] = Field(default_factory=dict)
+    observed: dict[str, float] = Field(default_factory=dict)
+    successes: int | None = None
+    n: int | None = None
+    majority: float | None = None
+    classes: int | None = None
+    control: dict[str, Any] | None = None
+    flags: tuple[str, ...] = ()
+
+
+class Probe(Protocol):
+    """A test that runs the model. `run` happens in the locked-down child, the other two in the executor."""
+
+    info: ProbeInfo
+
+    def cost_s(self, subject: Subject, data: LabelledSet | None) -> float | None:
+        """Seconds that a run will take, roughly; None where the probe does not fit this model and set."""
+        ...
+
+    def run(self, task: RunTask) -> dict[str, Any]:
+        """The raw answer, as JSON: predictions and measurements, never a score."""
+        ...
+
+    def score(self, raw: bytes, data: LabelledSet | None) -> Measured:
+        """What the raw answer shows; its JSON is not trusted: ValueError where it is not what the probe answers."""
+        ...
+
+
+Answer = Annotated[str, StringConstraints(max_length=500)]
+Seconds = Annotated[FiniteFloat, Field(ge=0, le=1e6)]
+
+
+class RawAnswers(BaseModel):
+    """The child's answer of a probe that labels items: one word an item, and times in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    answers: list[Answer] = Field(max_length=ANSWER_LIMIT)
+    load_s: Seconds
+    run_s: Seconds
+
+
+def load_seconds(subject: Subject) -> float:
+    """Seconds to fork, read the files and build the model, from measurements on small models."""
+    return 0.5 + subject.size_bytes / 2e8
+
+
+def same_label(label: str) -> str:
+    """A label in the form in which two spellings are compared: without outer blanks, case aside."""
+    return " ".join(label.split()).casefold()
+
+
+def score_answers(raw: RawAnswers, labels: Sequence[str], majority: float, classes: int) -> Measured:
+    """Right answers among all, with the shuffled-label control.
+
+    Parameters
+    ----------
+    raw : RawAnswers
+        One answer an item, in the order the items were shown.
+    labels : sequence of str
+        The right labels, in the same order.
+    majority : float
+        Share, 0..1, of the most frequent label.
+    classes : int
+        Number of labels.
+
+    Raises
+    ------
+    ValueError
+        Not one answer an item.
+    """
+    if len(raw.answers) != len(labels):
+        raise ValueError(f"{len(raw.answers)} answers to {len(labels)} items")
+    given, right = [same_label(answer) for answer in raw.answers], [same_label(label) for label in labels]
+    successes = sum(one == other for one, other in zip(given, right, strict=True))
+    return Measured(
+        loads=True,
+        finite=True,
+        successes=successes,
+        n=len(right),
+        majority=majority,
+        classes=classes,
+        observed={"load_s": raw.load_s, "seconds_per_item": raw.run_s / len(right)},
+        control=shuffled_control(given, right),
+    )
+
+
+def shuffled_control(given: Sequence[str], right: Sequence[str], seed: int = 0) -> dict[str, Any]:
+    """The same answers against shuffled labels: what is right then is chance, and must look like it.
+
+    `passed` says whether the hits lie within five standard deviations of what independence gives,
+    Σ share of answer c · share of label c (the permutation distribution's mean; its variance is at most n·p(1 − p)
+    up to the factor n/(n − 1)).
+    """
+    import random
+
+    shuffled = list(right)
+    random.Random(seed).shuffle(shuffled)
+    n = len(shuffled)
+    hits = sum(one == other for one, other in zip(given, shuffled, strict=True))
+    words = sorted(set(given) | set(shuffled))
+    expected = sum(given.count(word) * shuffled.count(word) for word in words) / n
+    spread = math.sqrt(max(expected * (1 - expected / n), 0.25) * n / max(n - 1, 1))
+    passed = abs(hits - expected) <= 5 * spread
+    return {"kind": "shuffled_labels", "seed": seed, "successes": hits, "n": n,
+            "expected": round(expected, 6), "passed": passed}  # fmt: skip
+
+
+@contextmanager
+def loading(what: str) -> Iterator[None]:
+    """Turns what a library raises while it loads a model into a `ProbeFailure` with its reason code."""
+    try:
+        yield
+    except ProbeFailure:
+        raise
+    except MemoryError as error:
+        raise ProbeFailure("oom", f"{what}: out of memory") from error
+    except ImportError as error:
+        raise ProbeFailure("missing_dependency", f"{what}: {one_line(error)}") from error
+    except Exception as error:  # noqa: BLE001 - a model's files can make the libraries raise anything
+        message = one_line(error)
+        if "trust_remote_code" in message:
+            raise ProbeFailure("unsafe_refused", f"{what}: it needs code of its own, which is never run") from error
+        code: FailureCode = "oom" if is_out_of_memory(message) else "load_failed"
+        raise ProbeFailure(code, f"{what}: {type(error).__name__}: {message}") from error
+
+
+def is_out_of_memory(message: str) -> bool:
+    """Whether a library's message says that memory ran out."""
+    lowered = message.lower()
+    return any(words in lowered for words in ("allocate memory", "out of memory", "bad alloc", "bad_alloc"))
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's message in one line of at most 300 characters."""
+    return " ".join(str(error).split())[:300] or type(error).__name__

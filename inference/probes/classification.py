@@ -1,0 +1,121 @@
+"""Accuracy of a classifier on a labelled set, through the pipeline that its users call."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+from inference.data import ItemKind, LabelledSet
+from inference.probes.base import (
+    Measured,
+    ProbeFailure,
+    ProbeInfo,
+    RawAnswers,
+    RunTask,
+    Subject,
+    load_seconds,
+    loading,
+    same_label,
+    score_answers,
+)
+
+_ITEM_FLOPS: Final = {"image": 2 * 500, "text": 2 * 40}
+"""Rough operations an item and parameter: weights of a picture model are used at many places."""
+_BATCH: Final = 16
+
+
+class ClassificationProbe:
+    """`transformers.pipeline(task)` on every item; answers are the model's own label names."""
+
+    def __init__(self, kind: ItemKind, task: str) -> None:
+        self._kind = kind
+        self._task = task.partition(".")[2]
+        self.info = ProbeInfo(
+            name=self._task,
+            version="1",
+            metrics=("accuracy", "runs"),
+            tasks=(task,),
+            needs=kind,
+            control="the same answers against shuffled labels must be chance",
+        )
+
+    def cost_s(self, subject: Subject, data: LabelledSet | None) -> float | None:
+        """Seconds to load and to ask every item; None where labels of the set are not the model's."""
+        if data is None or data.kind != self._kind or subject.task not in self.info.tasks:
+            return None
+        known = {same_label(label) for label in subject.labels}
+        if not all(same_label(label) in known for label in data.classes):
+            return None
+        item_s = 0.002 + _ITEM_FLOPS[self._kind] * (subject.parameters or 0) / 2e10
+        return load_seconds(subject) + len(data.items) * item_s
+
+    def run(self, task: RunTask) -> dict[str, Any]:
+        """The raw answer: the label of each item, in order."""
+        import torch
+        from transformers import pipeline
+
+        torch.manual_seed(task.seed)
+        started = time.perf_counter()
+        with loading("pipeline"):
+            classify = pipeline(
+                self._task,
+                model=str(task.folder),
+                device="cpu",
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True, "local_files_only": True},
+            )
+        loaded = time.perf_counter()
+        cut = self._cut(classify) if self._kind == "text" else {}
+        answers = []
+        for answer in classify(_Items(task), top_k=1, batch_size=_BATCH if cut else 1, **cut):
+            best = answer[0] if isinstance(answer, list) else answer
+            if not math.isfinite(best["score"]):
+                raise ProbeFailure("non_finite", f"item {len(answers) + 1}: its score is not a finite number")
+            answers.append(str(best["label"])[:500])
+        return {"answers": answers, "load_s": loaded - started, "run_s": time.perf_counter() - loaded}
+
+    def score(self, raw: bytes, data: LabelledSet | None) -> Measured:
+        """Right answers among all items of the set."""
+        if data is None:
+            raise ValueError("a labelled set is needed")
+        return score_answers(RawAnswers.model_validate_json(raw), data.labels, data.majority, len(data.classes))
+
+    def _cut(self, classify: Any) -> dict[str, Any]:
+        """How long texts are cut: at what the tokenizer and the model's positions allow."""
+        positions = getattr(classify.model.config.get_text_config(), "max_position_embeddings", None)
+        lengths = [length for length in (classify.tokenizer.model_max_length, positions) if length and length < 1e6]
+        cut: dict[str, Any] = {"truncation": True, "padding": classify.tokenizer.pad_token is not None}
+        return cut | ({"max_length": int(min(lengths))} if lengths else {})
+
+
+class _Items:
+    """The staged items as a sequence: texts of items.json, or pictures 00000.* opened when asked for."""
+
+    def __init__(self, task: RunTask) -> None:
+        if task.items is None:
+            raise ProbeFailure("no_data", "no items were staged")
+        listed = task.items / "items.json"
+        self._texts: list[str] = json.loads(listed.read_text(encoding="utf-8")) if listed.exists() else []
+        self._pictures = [] if self._texts else sorted(task.items.iterdir())
+
+    def __len__(self) -> int:
+        return len(self._texts) or len(self._pictures)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[row] for row in range(len(self)))
+
+    def __getitem__(self, row: int) -> Any:
+        if self._texts:
+            return self._texts[row]
+        from PIL import Image
+
+        try:
+            with Image.open(self._pictures[row]) as picture:
+                return picture.convert("RGB")
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            raise ProbeFailure("no_data", f"picture {row + 1} of the set cannot be read: {error}") from error
+
+

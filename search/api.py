@@ -1,0 +1,183 @@
+"""The HTTP face, first part: search, artifacts, outcomes, health. Problems are RFC 9457 documents."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from graph.errors import InputError, MatchgraphError, SnapshotError, TokenRefused, UnknownArtifact
+from graph.events import Actor
+from graph.home import Home
+from graph.responses import ArtifactReport, Health, OutcomeResponse, SearchResponse
+from search.engine import Engine, open_engine
+from search.memory import SearchRequest
+from search.outcomes import Caller, record_outcome
+from search.query import read_where
+from search.show import show_artifact
+
+if TYPE_CHECKING:
+    from inference.embedder import Encoder
+
+SYNTHETIC_HEADER: Final = "matchgraph-synthetic"
+_BOTS: Final = ("bot", "crawler", "spider", "slurp", "preview", "monitor")
+_PROBLEM: Final = "application/problem+json"
+_TRUE: Final = ("1", "true", "yes")
+
+
+class OutcomeRequest(BaseModel):
+    """The body of `POST /api/v1/outcomes`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    token: str = Field(max_length=200)
+    kind: str = Field(max_length=20)
+
+
+class Service:
+    """What the handlers share: the home, and the engine of its live snapshot, reopened when that changes."""
+
+    def __init__(self, home: Home, encoder: Encoder | None = None) -> None:
+        self.home = home
+        self._encoder = encoder
+        self._engine: Engine | None = None
+
+    def engine(self) -> Engine:
+        """The engine of the live snapshot.
+
+        Raises
+        ------
+        SnapshotError
+            Nothing is built yet, or it cannot be read.
+        """
+        from indexer.snapshot import current_id
+
+        live = current_id(self.home.snapshots)
+        if self._engine is None or self._engine.snapshot.id != live:
+            self._engine = open_engine(self.home, self._encoder)
+            self._encoder = self._engine.encoder
+        return self._engine
+
+
+def create_app(home: Home, encoder: Encoder | None = None) -> FastAPI:
+    """The application on an open home; the encoder is opened at the first search where none is given."""
+    service = Service(home, encoder)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        home.close()
+
+    app = FastAPI(
+        title="matchgraph",
+        version=version("matchgraph"),
+        summary="Which AI model or tool does X - and is it true?",
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    app.add_exception_handler(MatchgraphError, _on_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.middleware("http")(_safe_headers)
+    _add_routes(app, service)
+    return app
+
+
+def _add_routes(app: FastAPI, service: Service) -> None:
+    @app.get("/api/v1/search", response_model=SearchResponse)
+    def search(
+        response: Response,
+        caller: Annotated[Caller, Depends(_caller)],
+        q: Annotated[str, Query(description="What it should do.", max_length=20_000)],
+        limit: int = 10,
+        offset: int = 0,
+        type: str | None = None,
+        where: Annotated[list[str] | None, Query(max_length=20)] = None,
+        search_id: Annotated[str | None, Query(max_length=80)] = None,
+    ) -> SearchResponse:
+        """Find artifacts by what they do; recorded, with a token per result."""
+        response.headers["cache-control"] = "no-store"
+        conditions = read_where(where or [], type)
+        request = SearchRequest(q, caller, limit, offset, conditions, parent=search_id)
+        return service.engine().search(request)
+
+    @app.get("/api/v1/artifacts/{slug}", response_model=ArtifactReport)
+    def artifact(slug: str) -> ArtifactReport:
+        """Everything known of an artifact."""
+        return show_artifact(service.home, slug)
+
+    @app.post("/api/v1/outcomes", response_model=OutcomeResponse, status_code=HTTPStatus.CREATED)
+    def outcome(body: OutcomeRequest, caller: Annotated[Caller, Depends(_caller)]) -> OutcomeResponse:
+        """Say what happened to a result: the token authorises its own outcome, once per kind."""
+        return record_outcome(service.home, body.token, body.kind, caller)
+
+    @app.get("/healthz", response_model=Health)
+    def healthz() -> Health:
+        """The process is alive."""
+        return Health(status="ok", version=version("matchgraph"))
+
+    @app.get("/readyz", response_model=Health)
+    def readyz(response: Response) -> Health:
+        """Searches can be answered: a snapshot is live and its encoder is at hand."""
+        try:
+            engine = service.engine()
+        except MatchgraphError as error:
+            response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+            return Health(status="not ready", detail=str(error), version=version("matchgraph"))
+        return Health(status="ok", snapshot=engine.snapshot.id, version=version("matchgraph"))
+
+
+def _caller(request: Request) -> Caller:
+    """Who calls: anonymous until keys and sessions come; bots, prefetch and marked calls are synthetic."""
+    headers = request.headers
+    agent = headers.get("user-agent", "").lower()
+    prefetch = "prefetch" in (headers.get("sec-purpose", "") + headers.get("purpose", "")).lower()
+    marked = headers.get(SYNTHETIC_HEADER, "").lower() in _TRUE
+    service: Service = request.app.state.service
+    synthetic = marked or prefetch or any(word in agent for word in _BOTS) or service.home.settings.synthetic
+    return Caller("api", Actor(id="anonymous"), synthetic)
+
+
+async def _safe_headers(request: Request, call_next: Callable[[Request], Any]) -> Response:
+    response: Response = await call_next(request)
+    response.headers.setdefault("x-content-type-options", "nosniff")
+    response.headers.setdefault("referrer-policy", "no-referrer")
+    return response
+
+
+def problem(status: HTTPStatus, detail: str, **extra: Any) -> JSONResponse:
+    """An RFC 9457 problem document."""
+    body = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail, **extra}
+    return JSONResponse(body, status_code=status, media_type=_PROBLEM)
+
+
+async def _on_error(_: Request, error: Exception) -> Response:
+    if isinstance(error, UnknownArtifact):
+        return problem(HTTPStatus.NOT_FOUND, str(error), suggestions=list(error.suggestions))
+    if isinstance(error, TokenRefused):
+        return problem(HTTPStatus.FORBIDDEN, str(error), reason=error.reason)
+    if isinstance(error, InputError):
+        return problem(HTTPStatus.BAD_REQUEST, str(error))
+    if isinstance(error, SnapshotError):
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
+
+
+async def _on_invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    found = [{"where": ".".join(str(p) for p in e["loc"]), "what": e["msg"]} for e in error.errors()]
+    said = "; ".join(f"{entry['where']}: {entry['what']}" for entry in found[:3])
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, said, errors=found)
+
+
+async def _on_http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    return problem(HTTPStatus(error.status_code), str(error.detail))

@@ -1,0 +1,216 @@
+"""The one path of every search: understand, score, filter, abstain, record, hand out tokens."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from indexer.snapshot import Snapshot, open_snapshot
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from graph.artifacts import Artifact
+from graph.constants import ABSTAIN_BELOW
+from graph.errors import SnapshotError
+from graph.events import Operation, SearchEvent, now_us
+from graph.home import Home
+from graph.responses import Result, SearchResponse, Understood
+from graph.store import catalogue
+from inference.embedder import Encoder, open_encoder
+from search.facts import read_facts, verdict_words
+from search.fusion import PARTS, Scored, fuse
+from search.memory import Delivery, Memory, SearchRequest
+from search.query import Query, Where, holds, read_limits, read_query
+from search.ranks import RankCache
+from search.tokens import make_token
+from search.why import explain_match
+
+_FILTER_CHUNK: Final = 50
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a search found, before it is recorded; `reasons` by artifact id replace the engine's own `why`."""
+
+    page: tuple[Scored, ...]
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    dropped_unknown: int = 0
+    abstained: bool = False
+    message: str = ""
+
+
+class Engine:
+    """A live snapshot, its encoder, and what the process remembers of the log. Safe to share between threads.
+
+    Raises
+    ------
+    SnapshotError
+        Nothing is built yet, or the snapshot is altered.
+    EncoderMismatch
+        The snapshot was built with another encoder.
+    """
+
+    def __init__(self, home: Home, encoder: Encoder | None = None) -> None:
+        self.home = home
+        self.encoder = encoder or open_encoder(home.settings.encoder, threads=home.settings.threads, home=home.path)
+        self.snapshot: Snapshot = open_snapshot(home.snapshots, encoder=self.encoder.info)
+        self.memory = Memory(home, self.encoder.info.digest)
+        self._ranks = RankCache(home)
+        self._lock = threading.Lock()
+        self._artifacts = sorted({row.artifact for row in self.snapshot.rows})
+        position = {artifact: i for i, artifact in enumerate(self._artifacts)}
+        self._owners = np.array([position[row.artifact] for row in self.snapshot.rows], np.int64)
+        self._names = _names(self.snapshot)
+
+    def score(
+        self,
+        text: str,
+        vector: NDArray[np.float32],
+        *,
+        as_of_us: int | None = None,
+        parts: Sequence[str] = PARTS,
+    ) -> list[Scored]:
+        """Every artifact of the snapshot with its fused score, best first; records nothing.
+
+        Parameters
+        ----------
+        text : str
+            The redacted query.
+        vector : ndarray
+            Shape (dimension,), float32, normalised.
+        as_of_us : int, optional
+            The time at which outcomes are weighed; default now.
+        parts : sequence of str
+            Which of dense, lexical, graph, name to add up.
+        """
+        dense = self.snapshot.cosines(vector) if "dense" in parts else None
+        lexical = self.snapshot.lexical(text) if "lexical" in parts else None
+        votes = self.memory.votes(vector, now_us() if as_of_us is None else as_of_us) if "graph" in parts else {}
+        named = self._names.get(_plain(text), frozenset()) if "name" in parts else frozenset()
+        return fuse(self._artifacts, self._owners, dense, lexical, votes, named)
+
+    def vector_of(self, text: str) -> NDArray[np.float32]:
+        """The vector of a text, float32 of shape (dimension,), normalised; from the store where it is kept."""
+        key = catalogue.vector_key(text)
+        with self.home.store.reading() as connection:
+            kept = catalogue.load_vectors(connection, self.encoder.info.digest, [key])
+        return kept[key] if key in kept else self.encoder.encode([text])[0]
+
+    def search(self, request: SearchRequest) -> SearchResponse:
+        """The answer to a query: recorded, with a token per result.
+
+        Raises
+        ------
+        QueryError
+            The query, limit, offset or parent search is wrong.
+        """
+        read_limits(request.limit, request.offset)
+        query = read_query(request.query)
+        with self._lock:
+            vector = self.vector_of(query.text)
+            with self.home.store.reading() as connection:
+                self.memory.refresh(connection)
+                chosen = self._choose(connection, query, vector, request)
+            return self._deliver(request, query, vector, chosen, "page" if request.parent else "search")
+
+    def deliver_different(self, request: SearchRequest, query: Query, chosen: Chosen, target: str) -> SearchResponse:
+        """Record what was chosen instead of an artifact, and give the answer with its tokens."""
+        with self._lock:
+            return self._deliver(request, query, self.vector_of(query.text), chosen, "different", target)
+
+    def _choose(
+        self, connection: Connection, query: Query, vector: NDArray[np.float32], request: SearchRequest
+    ) -> Chosen:
+        scored = self.score(query.text, vector)
+        if not scored:
+            return Chosen((), abstained=True, message="the index is empty: ingest something and build")
+        if max(s.parts["dense"] for s in scored) < ABSTAIN_BELOW and not any(s.parts["name"] for s in scored):
+            return Chosen((), abstained=True, message="nothing here fits: use other words, or ingest more sources")
+        found, artifacts, dropped = self._filter(connection, scored, request.where, request.offset + request.limit)
+        page = tuple(found[request.offset :])
+        if page:
+            return Chosen(page, artifacts, dropped_unknown=dropped)
+        message = "no further results" if found else "no artifact satisfies the conditions: widen them"
+        return Chosen((), artifacts, dropped_unknown=dropped, abstained=not found, message=message)
+
+    def _filter(
+        self, connection: Connection, scored: Sequence[Scored], where: Sequence[Where], wanted: int
+    ) -> tuple[list[Scored], dict[str, Artifact], int]:
+        """The first `wanted` that satisfy every condition, their artifacts, and how many were dropped as unknown."""
+        kept: list[Scored] = []
+        known: dict[str, Artifact] = {}
+        dropped = 0
+        for chunk in _chunks(scored, max(wanted, _FILTER_CHUNK)):
+            artifacts = catalogue.artifacts_by_id(connection, [s.artifact for s in chunk])
+            for candidate in chunk:
+                artifact = artifacts.get(candidate.artifact)
+                if artifact is None:
+                    raise SnapshotError(f"{candidate.artifact} is in the index but not in the catalogue: build again")
+                answers = [holds(condition, artifact) for condition in where]
+                dropped += None in answers and False not in answers
+                if all(answers):
+                    kept.append(candidate)
+                    known[artifact.id] = artifact
+                    if len(kept) == wanted:
+                        return kept, known, dropped
+        return kept, known, dropped
+
+    def _deliver(
+        self, request: SearchRequest, query: Query, vector: NDArray[np.float32], chosen: Chosen, operation: Operation,
+        target: str | None = None,
+    ) -> SearchResponse:  # fmt: skip
+        uris = {scored.artifact: self.snapshot.rows[scored.row].uri for scored in chosen.page}
+        policy = request.policy or self.snapshot.manifest.policy
+        delivery = Delivery(operation, self.snapshot.id, chosen.page, uris, policy, chosen.abstained, target)
+        event, seq = self.memory.record(request, query, vector, delivery)
+        understood = Understood(
+            text=query.text, where=event.filters, cut=query.cut,
+            name=next((s.artifact for s in chosen.page if s.parts["name"]), None),
+            type=next((str(w.value) for w in request.where if w.field == "type" and w.op == "="), None),
+        )  # fmt: skip
+        return SearchResponse(
+            search_id=event.id, query=query.text, understood=understood, abstained=chosen.abstained,
+            message=chosen.message, snapshot=self.snapshot.id, event_seq=seq,
+            results=tuple(self._results(chosen, event, seq)), dropped_unknown=chosen.dropped_unknown,
+        )  # fmt: skip
+
+    def _results(self, chosen: Chosen, event: SearchEvent, seq: int) -> Iterator[Result]:
+        with self.home.store.reading() as connection:
+            facts = read_facts(connection, [chosen.artifacts[s.artifact] for s in chosen.page])
+            ranks = self._ranks.read(connection, seq)
+        for scored, delivered in zip(chosen.page, event.results, strict=True):
+            row, known, rank = self.snapshot.rows[scored.row], facts[scored.artifact], ranks.get(scored.artifact)
+            yield Result(
+                position=delivered.position, artifact=scored.artifact, slug=known.artifact.slug,
+                name=known.artifact.name, type=known.artifact.type, capability=row.capability, uri=row.uri,
+                score=scored.score, parts=scored.parts, rank=rank.rank if rank else None,
+                verdicts=known.verdicts, runs=verdict_words(known.runs(row.capability)),
+                why=chosen.reasons.get(scored.artifact) or explain_match(known, row.capability, self.memory.fold),
+                token=make_token(self.home, event.id, delivered.position),
+            )  # fmt: skip
+
+
+def open_engine(home: Home, encoder: Encoder | None = None) -> Engine:
+    """The engine of a home's live snapshot; see `Engine` for what it raises."""
+    return Engine(home, encoder)
+
+
+def _names(snapshot: Snapshot) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for row in snapshot.rows:
+        for name in (row.artifact, row.slug, row.name):
+            found.setdefault(_plain(name), set()).add(row.artifact)
+    return {name: frozenset(ids) for name, ids in found.items()}
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.lower().split())
+
+
+def _chunks(scored: Sequence[Scored], size: int) -> Iterator[Sequence[Scored]]:
+    for start in range(0, len(scored), size):
+        yield scored[start : start + size]

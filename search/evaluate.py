@@ -1,0 +1,267 @@
+"""`evaluate search`: the ruler of every change to search. Runs in a throw-away home of its own."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from indexer.pipeline import build, ingest
+from numpy.typing import NDArray
+
+from graph.digest import text_digest
+from graph.errors import SourceError, UnknownArtifact
+from graph.events import Actor, Delivered, OutcomeEvent, SearchEvent, new_id, now_us
+from graph.home import Home, open_home
+from graph.settings import Settings
+from graph.store import catalogue, log
+from indexer.progress import OnProgress, Progress, silent
+from inference.embedder import Encoder, open_encoder
+from search.different import rank_different, read_differences
+from search.engine import Engine
+from search.intents import assign_intent
+from search.ir_metrics import Estimate, mean_with_interval, ndcg, precision, recall, reciprocal_rank
+from search.query import read_query
+
+SETS: Final = {
+    "dense": ("dense",),
+    "lexical": ("lexical",),
+    "hybrid": ("dense", "lexical"),
+    "graph": ("dense", "lexical", "graph"),
+}
+_DEPTH: Final = 10
+_LOG_BATCH: Final = 500
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One line of a queries, log or different file."""
+
+    qid: str
+    text: str
+    rel: frozenset[str]
+    reject: str | None = None
+    phrase: str = ""
+
+
+@dataclass(frozen=True)
+class EvaluateFiles:
+    """The input of an evaluation, in the forms that `DESIGN` gives; absent ones give null sets."""
+
+    catalog: Path
+    queries: Path
+    log: Path | None = None
+    different: Path | None = None
+
+
+@dataclass
+class _Scores:
+    """Per measure, one value per query."""
+
+    values: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, ranked: Sequence[str], rel: frozenset[str]) -> None:
+        found = {"ndcg@10": ndcg(ranked, rel), "mrr@10": reciprocal_rank(ranked, rel)}
+        found |= {f"recall@{k}": recall(ranked, rel, k) for k in (1, 5, 10)}
+        for name, value in found.items():
+            self.values.setdefault(name, []).append(value)
+
+
+def evaluate_search(settings: Settings, files: EvaluateFiles, on_progress: OnProgress = silent) -> dict[str, Any]:
+    """The measures of every set, all, seen and unseen, and their paired differences, as one JSON document.
+
+    Abstained queries are ranked all the same; exploration is off; no user's home is touched.
+
+    Raises
+    ------
+    SourceError
+        A file is missing or a line malformed; names file and line.
+    """
+    queries = list(read_judged(files.queries))
+    logged = list(read_judged(files.log)) if files.log else []
+    cases = list(read_judged(files.different)) if files.different else []
+    with tempfile.TemporaryDirectory(prefix="matchgraph-evaluate-") as folder:
+        own = settings.model_copy(update={"home": Path(folder), "database_url": None})
+        home = open_home(own, throw_away=True)
+        try:
+            return _evaluate(home, files, queries, logged, cases, on_progress)
+        finally:
+            home.close()
+
+
+def _evaluate(
+    home: Home, files: EvaluateFiles, queries: list[Judged], logged: list[Judged], cases: list[Judged], tell: OnProgress
+) -> dict[str, Any]:
+    encoder = open_encoder(home.settings.encoder, threads=home.settings.threads)
+    report = ingest(home, [files.catalog], kind="catalogue", on_progress=tell)
+    if report.rejected:
+        raise report.rejected[0]
+    build(home, encoder, policy="open", probe=False, on_progress=tell)
+    engine = Engine(home, encoder)
+    vectors = _encode(engine, [read_query(judged.text).text for judged in (*queries, *logged)], tell)
+    if logged:
+        _write_log(home, encoder, logged, vectors)
+    names = [name for name in SETS if logged or name != "graph"]
+    scores = _rank_all(engine, queries, vectors, names, tell)
+    seen_ids = frozenset().union(*(judged.rel for judged in logged)) if logged else frozenset()
+    seen = np.array([bool(judged.rel & seen_ids) for judged in queries], bool)
+    pairs = [("hybrid", "dense"), ("hybrid", "lexical"), ("graph", "hybrid")]
+    return {
+        "sets": {
+            **{name: _measures(scores[name], seen) if name in scores else None for name in SETS},
+            "learned": None,
+            "different": _different(engine, cases, seen_ids, tell) if cases else None,
+        },
+        "paired": {
+            f"{one}-{other}": _paired(scores[one], scores[other], seen)
+            for one, other in pairs
+            if one in scores and other in scores
+        },
+    }
+
+
+def read_judged(file: Path) -> Iterator[Judged]:
+    """The lines of a queries, log or different file.
+
+    Raises
+    ------
+    SourceError
+        The file cannot be read, or a line is not `{qid, text, rel: [ids]}`.
+    """
+    try:
+        with file.open(encoding="utf-8") as stream:
+            for number, line in enumerate(stream, start=1):
+                if line.strip():
+                    yield _judged(line, file, number)
+    except OSError as error:
+        raise SourceError(f"{error.strerror}: check the path", file=str(file)) from error
+
+
+def _judged(line: str, file: Path, number: int) -> Judged:
+    try:
+        row = json.loads(line)
+        rel = frozenset(str(item) for item in row["rel"])
+        reject = row.get("reject")
+        read = Judged(
+            str(row["qid"]), str(row["text"]), rel, None if reject is None else str(reject), row.get("phrase", "")
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        message = f"not a JSON object with qid, text and rel ({error}): mend or remove the line"
+        raise SourceError(message, file=str(file), line=number) from error
+    return read
+
+
+def _encode(engine: Engine, texts: Sequence[str], tell: OnProgress) -> dict[str, NDArray[np.float32]]:
+    unique = sorted(set(texts))
+    vectors = engine.encoder.encode(unique, lambda done: tell(Progress("encode queries", done, len(unique))))
+    return dict(zip(unique, vectors, strict=True))
+
+
+def _write_log(home: Home, encoder: Encoder, logged: Sequence[Judged], vectors: dict[str, NDArray[np.float32]]) -> None:
+    """Each line as one search by a distinct actor, with a success at position 1, in line order."""
+    start = now_us() - len(logged)
+    ids: list[str] = []
+    known = np.zeros((len(logged), encoder.info.dimension), np.float32)
+    for first in range(0, len(logged), _LOG_BATCH):
+        events: list[SearchEvent | OutcomeEvent] = []
+        with home.store.writing() as connection:
+            for number, judged in enumerate(logged[first : first + _LOG_BATCH], start=first):
+                text = read_query(judged.text).text
+                key, vector = catalogue.vector_key(text), vectors[text]
+                intent = assign_intent(vector, text_digest(key + encoder.info.digest), ids, known[: len(ids)])
+                if intent.new:
+                    known[len(ids)] = vector
+                    ids.append(intent.id)
+                    catalogue.save_intent(connection, intent.id, encoder.info.digest, key, start + number)
+                    catalogue.save_vectors(connection, encoder.info.digest, {key: vector})
+                events += _confirmed(judged, text, intent.id, start + number, number)
+            log.append_events(connection, events)
+
+
+def _confirmed(judged: Judged, text: str, intent: str, time_us: int, number: int) -> list[SearchEvent | OutcomeEvent]:
+    actor, search = Actor(id=f"log-{number}"), new_id("se")
+    delivered = tuple(Delivered(artifact=artifact, position=1, score=0.0) for artifact in sorted(judged.rel))
+    made: list[SearchEvent | OutcomeEvent] = [
+        SearchEvent(
+            id=search, root=search, time_us=time_us, operation="search", origin="import", actor=actor, query=text,
+            intent=intent, limit=max(1, len(delivered)), results=delivered,
+        )
+    ]  # fmt: skip
+    made += [
+        OutcomeEvent(
+            id=new_id("oc"), time_us=time_us, search=search, artifact=result.artifact, outcome="success",
+            actor=actor, origin="import", intent=intent, position=1,
+        )
+        for result in delivered
+    ]  # fmt: skip
+    return made
+
+
+def _rank_all(
+    engine: Engine, queries: Sequence[Judged], vectors: dict[str, NDArray[np.float32]], names: Sequence[str],
+    tell: OnProgress,
+) -> dict[str, _Scores]:  # fmt: skip
+    with engine.home.store.reading() as connection:
+        engine.memory.refresh(connection)
+    scores = {name: _Scores() for name in names}
+    as_of = now_us()
+    for number, judged in enumerate(queries, start=1):
+        text = read_query(judged.text).text
+        for name in names:
+            ranked = engine.score(text, vectors[text], parts=SETS[name], as_of_us=as_of)
+            scores[name].add([item.artifact for item in ranked[:_DEPTH]], judged.rel)
+        tell(Progress("search", number, len(queries)))
+    return scores
+
+
+def _different(engine: Engine, cases: Sequence[Judged], seen_ids: frozenset[str], tell: OnProgress) -> dict[str, Any]:
+    found = _Scores()
+    extra: dict[str, list[float]] = {"p@1": [], "p@5": [], "rejected_in_top5": []}
+    with engine.home.store.reading() as connection:
+        for number, case in enumerate(cases, start=1):
+            differences, words = read_differences(case.phrase)
+            try:
+                rejected = catalogue.find_artifact(connection, case.reject or "")
+            except UnknownArtifact as error:
+                raise UnknownArtifact(f"{case.reject} (case {case.qid})", error.suggestions) from error
+            need = read_query(f"{case.text} {words}").text
+            ranked = [s.artifact for s in rank_different(engine, connection, rejected, need, differences).kept]
+            found.add(ranked, case.rel)
+            extra["p@1"].append(precision(ranked, case.rel, 1))
+            extra["p@5"].append(precision(ranked, case.rel, 5))
+            extra["rejected_in_top5"].append(float(rejected.id in ranked[:5]))
+            tell(Progress("different", number, len(cases)))
+    found.values |= extra
+    return _measures(found, np.array([bool(case.rel & seen_ids) for case in cases], bool))
+
+
+def _groups(seen: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+    return {"all": np.ones_like(seen), "seen": seen, "unseen": ~seen}
+
+
+def _measures(scores: _Scores, seen: NDArray[np.bool_]) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for group, mask in _groups(seen).items():
+        part = {name: _json(mean_with_interval(np.array(values)[mask])) for name, values in scores.values.items()}
+        document[group] = {"n": int(mask.sum()), **part}
+    return document
+
+
+def _paired(one: _Scores, other: _Scores, seen: NDArray[np.bool_]) -> dict[str, Any]:
+    difference = np.array(one.values["ndcg@10"]) - np.array(other.values["ndcg@10"])
+    document: dict[str, Any] = {}
+    for group, mask in _groups(seen).items():
+        estimate = mean_with_interval(difference[mask])
+        document[group] = {"n": int(mask.sum()), **(asdict(estimate) if estimate else _NOTHING)}
+    return document
+
+
+_NOTHING: Final = {"value": None, "low": None, "high": None}
+
+
+def _json(estimate: Estimate | None) -> dict[str, float | None]:
+    return asdict(estimate) if estimate else dict(_NOTHING)

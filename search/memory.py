@@ -1,0 +1,146 @@
+"""What a process remembers of the log: the folded counts and the intents; and how a search is written to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from graph.digest import text_digest
+from graph.errors import QueryError
+from graph.events import Delivered, Operation, SearchEvent, new_id, now_us
+from graph.home import Home
+from graph.match_graph import Fold
+from graph.store import catalogue, log
+from graph.weights import neighbour_votes
+from search.fusion import Scored, intent_similarities
+from search.intents import AssignedIntent, assign_intent
+from search.outcomes import Caller
+from search.query import Query, Where
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """One search as a face passes it on; `parent` is the search of which this is a further page."""
+
+    query: str
+    caller: Caller
+    limit: int = 10
+    offset: int = 0
+    where: tuple[Where, ...] = ()
+    policy: str | None = None
+    parent: str | None = None
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What is delivered, before it is recorded: the page, its URIs by artifact, and how it came about."""
+
+    operation: Operation
+    snapshot: str
+    page: Sequence[Scored]
+    uris: dict[str, str | None]
+    policy: str
+    abstained: bool
+    target: str | None = None
+
+
+class Memory:
+    """The folded log and the intents of one encoder, kept up with the store."""
+
+    def __init__(self, home: Home, encoder: str) -> None:
+        self._home, self._encoder = home, encoder
+        self.fold = Fold()
+        self._seq = -1
+        self._intents: list[str] = []
+        self._vectors = np.zeros((0, 0), np.float32)
+
+    def refresh(self, connection: Connection) -> int:
+        """Take in what other processes wrote; the number of the newest event."""
+        seq = log.last_seq(connection)
+        if seq != self._seq:
+            self.fold = log.read_fold(connection)
+            self._intents, self._vectors = catalogue.intent_vectors(connection, self._encoder)
+            self._seq = seq
+        return seq
+
+    def votes(self, vector: NDArray[np.float32], as_of_us: int) -> dict[str, float]:
+        """Votes of the intents nearest to a query's vector, by artifact, in (-1, 1).
+
+        Parameters
+        ----------
+        vector : ndarray
+            Shape (dimension,), float32, normalised.
+        as_of_us : int
+            The time at which outcomes are weighed.
+        """
+        if not self.fold.votes:
+            return {}
+        return neighbour_votes(self.fold, intent_similarities(vector, self._intents, self._vectors), as_of_us)
+
+    def record(
+        self, request: SearchRequest, query: Query, vector: NDArray[np.float32], delivery: Delivery
+    ) -> tuple[SearchEvent, int]:
+        """Write a search in one durable transaction; the event and its number.
+
+        Raises
+        ------
+        QueryError
+            The search that this one continues does not exist.
+        """
+        with self._home.store.writing() as connection:
+            self.refresh(connection)
+            counts_synthetic = log.is_throw_away(connection)
+            time_us, key = now_us(), catalogue.vector_key(query.text)
+            vector_key = text_digest(key + self._encoder)
+            intent = assign_intent(vector, vector_key, self._intents, self._vectors)
+            event = _event(connection, request, query, delivery, intent.id, vector_key, time_us)
+            if counts_synthetic or not event.synthetic:  # what is not counted founds no intent
+                self._keep(connection, intent, vector, key, time_us)
+            seq = log.append_events(connection, [event])
+        self.fold.apply(event, count_synthetic=counts_synthetic)
+        if intent.new and (counts_synthetic or not event.synthetic):
+            known = self._vectors if self._intents else np.zeros((0, len(vector)), np.float32)
+            self._intents, self._vectors = [*self._intents, intent.id], np.vstack([known, vector])
+        self._seq = seq
+        return event, seq
+
+    def _keep(
+        self, connection: Connection, intent: AssignedIntent, vector: NDArray[np.float32], key: str, time_us: int
+    ) -> None:
+        catalogue.save_vectors(connection, self._encoder, {key: vector})
+        if intent.new:
+            catalogue.save_intent(connection, intent.id, self._encoder, key, time_us)
+
+
+def _event(
+    connection: Connection, request: SearchRequest, query: Query, delivery: Delivery, intent: str, vector_key: str,
+    time_us: int,
+) -> SearchEvent:  # fmt: skip
+    search_id = new_id("se")
+    root, seen = _root(connection, request.parent) if request.parent else (search_id, frozenset())
+    return SearchEvent(
+        id=search_id, time_us=time_us, parent=request.parent, root=root, operation=delivery.operation,
+        origin=request.caller.face, actor=request.caller.actor, synthetic=request.caller.synthetic,
+        query=query.text, redacted=query.redacted, intent=intent, vector_key=vector_key,
+        snapshot=delivery.snapshot, filters=tuple(str(condition) for condition in request.where),
+        policy=delivery.policy, limit=request.limit, offset=request.offset, abstained=delivery.abstained,
+        target=delivery.target,
+        results=tuple(
+            Delivered(
+                artifact=scored.artifact, uri=delivery.uris[scored.artifact], position=request.offset + i + 1,
+                score=scored.score, repeat=scored.artifact in seen,
+            )
+            for i, scored in enumerate(delivery.page)
+        ),
+    )  # fmt: skip
+
+
+def _root(connection: Connection, parent: str) -> tuple[str, frozenset[str]]:
+    search = log.read_event(connection, parent)
+    if not isinstance(search, SearchEvent):
+        raise QueryError(f"no search {parent[:60]!r} to continue: leave out the search id to search anew")
+    return search.root, log.delivered_before(connection, search.root)

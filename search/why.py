@@ -1,0 +1,34 @@
+"""Why a result is there: stored facts only, never a sentence that holds a refuted claim."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from graph.match_graph import Fold
+from graph.weights import SELECTING
+from indexer.decompose import why_sentences
+from search.facts import ArtifactFacts, verdict_words
+
+_SHOWN_CHARS: Final = 240
+
+
+def explain_match(facts: ArtifactFacts, capability: str | None, fold: Fold) -> str:
+    """One line: what the capability does, what running it showed, and what searchers confirmed."""
+    parts = []
+    refuted = frozenset(claim.id for claim in facts.refuted_claims)
+    own = next((c for c in facts.artifact.capabilities if c.id == capability), None)
+    sentences = why_sentences(facts.artifact, own, refuted) if own else ()
+    if sentences:
+        first = sentences[0]
+        parts.append(first if len(first) <= _SHOWN_CHARS else first[: _SHOWN_CHARS - 1].rstrip() + "…")
+    runs = facts.runs(capability)
+    if runs is not None and runs.verdict is not None:
+        parts.append(f"runs: {verdict_words(runs)}{f', {runs.reason}' if runs.reason else ''}")
+    chosen = [vote for vote in fold.votes_on(facts.artifact.id) if vote.outcome in SELECTING]
+    if chosen:
+        actors = len({vote.actor for vote in chosen})
+        searches = len({vote.search for vote in chosen})
+        parts.append(
+            f"chosen or confirmed in {searches} search{'es' * (searches > 1)} by {actors} actor{'s' * (actors > 1)}"
+        )
+    return "; ".join(parts)
