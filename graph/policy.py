@@ -6,7 +6,7 @@ every policy and cannot be waived; what else is needed is the policy's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, ClassVar, Final, Literal
@@ -109,12 +109,17 @@ class Objection:
     reason: str
 
 
+def capability_of(claim: Claim) -> str | None:
+    """The local capability id that a claim is about: `runs` names it as its subject; None is all of the artifact."""
+    return claim.capability or (claim.subject or None if claim.metric == "runs" else None)
+
+
 def is_runs_claim(claim: Claim, capability: str) -> bool:
     """Whether this is the implicit `runs:<task>` claim of a capability (local id)."""
-    return claim.metric == "runs" and (claim.capability or claim.subject) == capability
+    return claim.metric == "runs" and capability_of(claim) == capability
 
 
-def standings_of(artifact: Artifact, capability: str, evidence: dict[str, Evidence]) -> list[Standing]:
+def standings_of(artifact: Artifact, capability: str, evidence: Mapping[str, Evidence]) -> list[Standing]:
     """Claims of a capability, and of its artifact as a whole, with what decides them; in the order stated.
 
     Parameters
@@ -129,8 +134,7 @@ def standings_of(artifact: Artifact, capability: str, evidence: dict[str, Eviden
     return [
         Standing(claim, evidence.get(claim.id))
         for claim in artifact.claims
-        if (claim.subject if claim.metric == "runs" and not claim.capability else claim.capability)
-        in (None, capability)
+        if capability_of(claim) in (None, capability)
     ]
 
 
@@ -193,14 +197,13 @@ def _about_claims(policy: Policy, standings: Sequence[Standing], capability: str
             continue
         if policy.refuse_refuted_claims and verdict == "refuted":
             found.append(Objection("refuted_claims", f"{_named(standing.claim)} is refuted"))
-        if policy.refuse_undecided_claims and is_quantitative(standing.claim) and verdict not in ("verified", "refuted"):
+        is_decided = verdict in ("verified", "refuted")
+        if policy.refuse_undecided_claims and is_quantitative(standing.claim) and not is_decided:
             found.append(Objection("undecided_claims", f"{_named(standing.claim)} is {verdict or 'claimed'}"))
     return found
 
 
-def _about_age(
-    policy: Policy, runs: Standing | None, standings: Sequence[Standing], as_of_us: int
-) -> list[Objection]:
+def _about_age(policy: Policy, runs: Standing | None, standings: Sequence[Standing], as_of_us: int) -> list[Objection]:
     if policy.greatest_age_days is None:
         return []
     relied = [runs] if runs else []

@@ -9,7 +9,8 @@ from typing import Final
 # Ordered: a URL with credentials before an e-mail address, secrets before long numbers. All linear in the text.
 _PATTERNS: Final = (
     ("credentials", re.compile(r"(?<=://)[^\s/@:]{1,200}:[^\s/@]{1,200}(?=@)")),
-    ("email", re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")),
+    # A domain ends in a letter-first label: name@2.1 is a model's revision.
+    ("email", re.compile(r"[\w.%+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{1,62}")),
     (
         "secret",
         re.compile(
@@ -19,7 +20,22 @@ _PATTERNS: Final = (
         ),
     ),
     ("secret", re.compile(r"(?i)\b(?:password|passwd|secret|api[_-]?key|token)\s{0,3}[:=]\s{0,3}\S{4,200}")),
-    ("secret", re.compile(r"\b(?=[A-Za-z0-9+/_-]{0,200}\d)(?=[A-Za-z0-9+/_-]{0,200}[A-Z])[A-Za-z0-9+/_]{32,200}\b")),
+    # Long random runs: base64 without a separator, or url-safe with 20 mixed characters in a row; three digits, because
+    # names of models and classes are long too, but made of words (Wav2Vec2ForSequenceClassification).
+    (
+        "secret",
+        re.compile(
+            r"(?<![\w+/-])(?=(?:[^\s\d]{0,60}\d){3})(?=[^\sA-Z]{0,200}[A-Z])(?=[^\sa-z]{0,200}[a-z])"
+            r"[A-Za-z0-9+/]{32,200}={0,2}(?![\w+/-])"
+        ),
+    ),
+    (
+        "secret",
+        re.compile(
+            r"(?<![\w-])(?=[\w-]{32})[A-Za-z0-9_-]{0,100}"
+            r"(?=(?:[A-Za-z]{0,20}\d){3})(?=[a-z0-9]{0,20}[A-Z])[A-Za-z0-9]{20,200}[A-Za-z0-9_-]{0,100}"
+        ),
+    ),
     ("card", re.compile(r"\b(?:\d[ -]?){13,19}\b")),
     ("phone", re.compile(r"(?<![\w.])\+\d[\d ()-]{7,18}\d\b")),
     ("address", re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b")),

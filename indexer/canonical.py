@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from graph.artifacts import Artifact, Capability, slug_of
+from graph.constants import CANONICAL_SIMILARITY, CANONICAL_SIMILARITY_SAME_JOB, CANONICAL_SIMILARITY_STRICT
 from graph.errors import UnknownArtifact
 from graph.events import CatalogueEvent, new_id, now_us
 from graph.home import Home
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from inference.embedder import Encoder
 
 SLUG_WORDS: Final = 6
+_LEAST: Final = min(CANONICAL_SIMILARITY, CANONICAL_SIMILARITY_SAME_JOB, CANONICAL_SIMILARITY_STRICT)
 Place = tuple[str, str]
 """(artifact id, local capability id)."""
 
@@ -60,19 +62,52 @@ class Candidate:
 
 @dataclass
 class Group:
-    """A canonical capability with its members: the sum of their vectors, what is known of the job, whose they are."""
+    """A canonical capability: its place on the shelf, what is known of the job, and whose members it has."""
 
     uri: str
-    task: str
-    total: NDArray[np.float32]
+    row: int
     job: Job
     artifacts: set[str]
 
-    def add(self, member: Candidate) -> None:
+
+class Shelf:
+    """The canonical capabilities of one task, oldest first, with the sums of their members' vectors."""
+
+    def __init__(self) -> None:
+        self.groups: list[Group] = []
+        self._totals = np.zeros((0, 0), np.float32)
+
+    def found(self, uri: str, founder: Candidate) -> Group:
+        """A new canonical capability with its first member."""
+        row = len(self.groups)
+        if row == len(self._totals):  # doubled, so that many are founded in linear time
+            grown = np.zeros((max(8, 2 * row), founder.vector.shape[0]), np.float32)
+            grown[:row] = self._totals[:row]
+            self._totals = grown
+        self.groups.append(Group(uri, row, founder.job, set()))
+        self.join(self.groups[row], founder)
+        return self.groups[row]
+
+    def join(self, group: Group, member: Candidate) -> None:
         """Take a member in."""
-        self.total = self.total + member.vector
-        self.job = united(self.job, member.job)
-        self.artifacts.add(member.place[0])
+        self._totals[group.row] += member.vector
+        group.job = united(group.job, member.job)
+        group.artifacts.add(member.place[0])
+
+    def similar(self, candidate: Candidate) -> list[tuple[float, Group]]:
+        """Groups that a capability may join, oldest first, with the cosine to the mean of their members."""
+        if not self.groups:
+            return []
+        totals = self._totals[: len(self.groups)]
+        lengths = np.linalg.norm(totals, axis=1)
+        cosines = totals @ candidate.vector / np.where(lengths > 0, lengths, 1)
+        return [
+            (float(cosines[row]), self.groups[row])
+            for row in np.flatnonzero(cosines >= _LEAST)
+            if candidate.place[0] not in self.groups[row].artifacts
+            and fits(self.groups[row].job, candidate.job)
+            and cosines[row] >= least_similarity(candidate.task, self.groups[row].job, candidate.job)
+        ]
 
 
 @dataclass(frozen=True)
@@ -122,7 +157,7 @@ def decide(candidates: Sequence[Candidate], known: Sequence[Canonical], assigned
     Artifacts are taken in the order of their ids, an artifact's own capabilities the most similar first: two
     capabilities of one artifact never share a URI that one of them was newly given.
     """
-    groups = _groups(candidates, known, assigned)
+    shelves = _shelves(candidates, known, assigned)
     taken = {canonical.uri for canonical in known}
     created: list[Canonical] = []
     placed: dict[Place, str] = {}
@@ -131,19 +166,19 @@ def decide(candidates: Sequence[Candidate], known: Sequence[Canonical], assigned
         if candidate.place not in assigned:
             waiting[candidate.place[0]].append(candidate)
     for _, own in sorted(waiting.items()):
-        for candidate, group in _matched(own, groups):
-            if group is None:
+        for candidate, group in _matched(own, shelves):
+            if group is not None:
+                shelves[candidate.task].join(group, candidate)
+            else:
                 uri = free_uri(candidate.task, candidate.name, taken)
                 taken.add(uri)
                 created.append(Canonical(uri, candidate.task, candidate.name, vector_key(candidate.text)))
-                group = Group(uri, candidate.task, np.zeros_like(candidate.vector), candidate.job, set())
-                groups[candidate.task].append(group)
-            group.add(candidate)
+                group = shelves[candidate.task].found(uri, candidate)
             placed[candidate.place] = group.uri
     return Decided(tuple(created), placed)
 
 
-def free_uri(task: str, name: str, taken: Iterable[str]) -> str:
+def free_uri(task: str, name: str, taken: Container[str]) -> str:
     """A URI that is not taken: `capability://<domain>.<task>.<slug>`, the slug of at most six words of the name.
 
     Examples
@@ -153,8 +188,8 @@ def free_uri(task: str, name: str, taken: Iterable[str]) -> str:
     """
     words = re.sub(r"[^a-z0-9]+", " ", slug_of(name)).split()[:SLUG_WORDS]
     base = f"capability://{task}.{'-'.join(words)[:80] or 'capability'}"
-    known, uri, number = set(taken), base, 2
-    while uri in known:
+    uri, number = base, 2
+    while uri in taken:
         uri, number = f"{base}-{number}", number + 1
     return uri
 
@@ -204,58 +239,42 @@ def _candidate(
     return Candidate((artifact.id, capability.id), capability.task, name, text, job, vector)
 
 
-def _groups(
+def _shelves(
     candidates: Sequence[Candidate], known: Sequence[Canonical], assigned: Mapping[Place, str]
-) -> dict[str, list[Group]]:
-    """Canonical capabilities with at least one member here, by task, oldest first."""
+) -> dict[str, Shelf]:
+    """Canonical capabilities that have a member here, by task, oldest first."""
     survivors = surviving_uris(known)
-    tasks = {canonical.uri: canonical.task for canonical in known}
-    members: dict[str, Group] = {}
+    members: dict[str, list[Candidate]] = defaultdict(list)
     for candidate in sorted(candidates, key=lambda candidate: candidate.place):
-        uri = assigned.get(candidate.place)
-        uri = survivors.get(uri) if uri else None
-        if uri is None:
-            continue
-        if uri not in members:
-            members[uri] = Group(uri, tasks[uri], np.zeros_like(candidate.vector), candidate.job, set())
-        members[uri].add(candidate)
-    groups: dict[str, list[Group]] = defaultdict(list)
+        uri = survivors.get(assigned.get(candidate.place, ""))
+        if uri is not None:
+            members[uri].append(candidate)
+    shelves: dict[str, Shelf] = defaultdict(Shelf)
     for canonical in known:
-        if canonical.uri in members:
-            groups[canonical.task].append(members[canonical.uri])
-    return groups
+        own = members.get(canonical.uri, [])
+        for number, member in enumerate(own):
+            shelf = shelves[canonical.task]
+            if number == 0:
+                shelf.found(canonical.uri, member)
+            else:
+                shelf.join(shelf.groups[-1], member)
+    return shelves
 
 
-def _matched(own: Sequence[Candidate], groups: Mapping[str, list[Group]]) -> list[tuple[Candidate, Group | None]]:
+def _matched(own: Sequence[Candidate], shelves: dict[str, Shelf]) -> list[tuple[Candidate, Group | None]]:
     """The capabilities of one artifact, each with the group it joins or None, no group twice."""
     pairs = [
-        (-similarity, number, age, candidate, group)
+        (-similarity, number, group.row, group)
         for number, candidate in enumerate(own)
-        for age, (similarity, group) in enumerate(_similar(candidate, groups.get(candidate.task, [])))
+        for similarity, group in shelves[candidate.task].similar(candidate)
     ]
     joined: dict[int, Group] = {}
     used: set[str] = set()
-    for _, number, _, _, group in sorted(pairs, key=lambda pair: pair[:3]):
+    for _, number, _, group in sorted(pairs, key=lambda pair: pair[:3]):
         if number not in joined and group.uri not in used:
             joined[number] = group
             used.add(group.uri)
     return [(candidate, joined.get(number)) for number, candidate in enumerate(own)]
-
-
-def _similar(candidate: Candidate, groups: Sequence[Group]) -> list[tuple[float, Group]]:
-    """Groups that a capability may join, oldest first, with the cosine to the mean of their members."""
-    if not groups:
-        return []
-    totals = np.stack([group.total for group in groups])
-    lengths = np.linalg.norm(totals, axis=1)
-    cosines = totals @ candidate.vector / np.where(lengths > 0, lengths, 1)
-    return [
-        (float(cosine), group)
-        for cosine, group in zip(cosines, groups, strict=True)
-        if candidate.place[0] not in group.artifacts
-        and fits(group.job, candidate.job)
-        and cosine >= least_similarity(candidate.task, group.job, candidate.job)
-    ]
 
 
 def _keep(connection: Connection, decided: Decided) -> None:

@@ -59,7 +59,8 @@ _PAIR: Final = re.compile(r"(?<![a-z0-9])([a-z]{2,3})[-_](?:to[-_])?([a-z]{2,3})
 _SETS: Final = {
     "ade20k": r"ade[- ]?20k", "ag-news": r"ag[ _-]?news", "audioset": r"audio[ -]?set", "beans": r"beans",
     "cifar-10": r"cifar-?10", "cifar-100": r"cifar-?100", "cityscapes": r"cityscapes", "coco": r"(?:ms[- ]?)?coco",
-    "conll": r"conll(?:[- ]?20\d\d)?", "digits": r"digits?|mnist", "food-101": r"food-?101", "goemotions": r"go-?emotions",
+    "conll": r"conll(?:[- ]?20\d\d)?", "digits": r"digits?|mnist", "food-101": r"food-?101",
+    "goemotions": r"go-?emotions",
     "imagenet": r"imagenet(?![- ]?2[12]k)", "imagenet-21k": r"imagenet[- ]?2[12]k",
     "imdb": r"imdb", "kinetics": r"kinetics", "ontonotes": r"ontonotes", "open-images": r"open ?images",
     "pascal-voc": r"(?:pascal[- ])?voc", "places": r"places-?365", "speech-commands": r"speech commands",

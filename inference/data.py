@@ -19,7 +19,8 @@ from graph.errors import SourceError
 ItemKind = Literal["text", "image", "triples"]
 Item = str | tuple[str, str, str] | Path | Any  # Any: a PIL picture of a built-in set
 
-BUILT_IN: Final = ("sklearn-digits",)
+BUILT_IN: Final = {"sklearn-digits": tuple("0123456789")}
+"""Built-in sets with their labels, known before they are loaded."""
 KNOWN_FILE: Final = Path(__file__).with_name("known_data.json")
 TEXT_COLUMNS: Final = ("text", "label")
 TRIPLE_COLUMNS: Final = ("anchor", "paraphrase", "unrelated")
@@ -54,8 +55,13 @@ class LabelledSet:
         """The share, 0..1, of the most frequent label; ½ for triples, which are shown in random order."""
         return max(Counter(self.labels).values()) / len(self.labels) if self.labels else 0.5
 
+    @property
+    def triples(self) -> list[tuple[str, str, str]]:
+        """Anchor, paraphrase and unrelated text of each item; empty for the other kinds."""
+        return [item for item in self.items if isinstance(item, tuple)]
+
     def used(self) -> DataUsed:
-        """This set as an evidence record names it."""
+        """The set as an evidence record names it."""
         return DataUsed(name=self.name, digest=self.digest, declared_by=self.declared_by, items=len(self.items))
 
 
@@ -180,9 +186,7 @@ def _columns(name: str, file: str, header: Sequence[str]) -> tuple[ItemKind, tup
     raise SourceError(f"labelled set {name}: {what}", file=file, line=1, code="missing_columns")
 
 
-def _checked(
-    name: str, file: str, line: int, row: tuple[str, ...], columns: tuple[str, ...]
-) -> tuple[str, ...]:
+def _checked(name: str, file: str, line: int, row: tuple[str, ...], columns: tuple[str, ...]) -> tuple[str, ...]:
     for column, value in zip(columns, row, strict=True):
         if not value.strip():
             raise SourceError(f"labelled set {name}: {column!r} is blank", file=file, line=line, code="blank")
@@ -247,4 +251,6 @@ def known_sets() -> dict[str, str]:
 
 
 def _too_many(name: str, file: str) -> SourceError:
-    return SourceError(f"labelled set {name}: more than {LARGEST_ITEMS:,} items: take a part", file=file, code="too_large")
+    return SourceError(
+        f"labelled set {name}: more than {LARGEST_ITEMS:,} items: take a part", file=file, code="too_large"
+    )

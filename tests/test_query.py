@@ -10,7 +10,7 @@ from graph.artifacts import Pricing
 from graph.constants import QUERY_MAX_CHARS
 from graph.errors import QueryError
 from search.query import Where, holds, read_limits, read_number, read_query, read_where
-from tests.factories import make_artifact
+from factories import make_artifact
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", "?!…", "\x00\x01"])

@@ -28,11 +28,14 @@ PER_LABEL = 300
 PER_MODULE = 15
 LENGTH = range(20, 161)  # characters
 # Under the PSF licence alone: no module here carries a copyright notice of its own.
-HELD_OUT_MODULES = frozenset(
-    "argparse bisect calendar cmd configparser contextlib copy dataclasses datetime difflib dis "
-    "doctest enum fileinput fractions glob heapq inspect mailbox pathlib pdb pprint queue random "
-    "sched selectors shutil smtplib statistics string tempfile threading typing zipfile".split()
-)
+# fmt: off
+HELD_OUT_MODULES = frozenset({
+    "argparse", "bisect", "calendar", "cmd", "configparser", "contextlib", "copy", "dataclasses",
+    "datetime", "difflib", "dis", "doctest", "enum", "fileinput", "fractions", "glob", "heapq",
+    "inspect", "mailbox", "pathlib", "pdb", "pprint", "queue", "random", "sched", "selectors",
+    "shutil", "smtplib", "statistics", "string", "tempfile", "threading", "typing", "zipfile",
+})
+# fmt: on
 SKIPPED = frozenset({"test", "tests", "idlelib", "lib2to3", "site-packages", "pydoc_data", "turtledemo"})
 SKIPPED_TOKENS = frozenset({tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT})
 

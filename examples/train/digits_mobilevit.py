@@ -44,9 +44,7 @@ class Items(NamedTuple):
 def load_items() -> tuple[Items, Items]:
     """Return (training, held-out) items: 1257 and 540, stratified by digit, split with seed 0."""
     data = load_digits()
-    parts = train_test_split(
-        data.images, data.target, test_size=HELD_OUT, random_state=0, stratify=data.target
-    )
+    parts = train_test_split(data.images, data.target, test_size=HELD_OUT, random_state=0, stratify=data.target)
     train_images, held_out_images, train_digits, held_out_digits = parts
     return (
         Items([to_image(pixels) for pixels in train_images], [int(d) for d in train_digits]),
@@ -103,9 +101,7 @@ def build_model(seed: int) -> MobileViTForImageClassification:
     return model
 
 
-def train(
-    model: MobileViTForImageClassification, pixels: torch.Tensor, digits: torch.Tensor, seed: int
-) -> None:
+def train(model: MobileViTForImageClassification, pixels: torch.Tensor, digits: torch.Tensor, seed: int) -> None:
     """Fit the model in place; prints the mean loss of each epoch.
 
     Parameters

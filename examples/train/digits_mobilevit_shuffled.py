@@ -32,9 +32,7 @@ whether a check that runs the model notices.
 def shuffle_weights(tensors: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
     """Return the tensors with the values of each in random order; names, shapes and dtypes stay."""
     draw = np.random.default_rng(seed)
-    return {
-        name: draw.permutation(tensors[name].reshape(-1)).reshape(tensors[name].shape) for name in sorted(tensors)
-    }
+    return {name: draw.permutation(tensors[name].reshape(-1)).reshape(tensors[name].shape) for name in sorted(tensors)}
 
 
 def main() -> None:

@@ -171,6 +171,11 @@ def save_canonical(connection: Connection, created: Sequence[Canonical], time_us
     )  # fmt: skip
 
 
+def alias_canonical(connection: Connection, uri: str, into: str) -> None:
+    """Make a canonical capability an alias of another; its age and label stay."""
+    connection.execute(update(CANONICAL).where(CANONICAL.c.uri == uri).values(alias_of=into))
+
+
 def assignments(connection: Connection) -> dict[tuple[str, str], str]:
     """The URI of every (artifact id, local capability id)."""
     rows = connection.execute(select(ASSIGNMENTS))

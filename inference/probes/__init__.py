@@ -1,1 +1,19 @@
-"""One file a probe family."""
+"""Probes run the model. One file a family; `PROBES` names them all."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from inference.probes.base import Probe
+from inference.probes.classification import ClassificationProbe
+from inference.probes.embedding import EmbeddingShapeProbe, SimilarityProbe
+from inference.probes.loading import LoadingProbe
+
+LOADING: Final[Probe] = LoadingProbe()
+WITHOUT_DATA: Final[tuple[Probe, ...]] = (EmbeddingShapeProbe(),)
+WITH_DATA: Final[tuple[Probe, ...]] = (
+    ClassificationProbe("image", "vision.image-classification"),
+    ClassificationProbe("text", "text.text-classification"),
+    SimilarityProbe(),
+)
+PROBES: Final[dict[str, Probe]] = {probe.info.name: probe for probe in (LOADING, *WITHOUT_DATA, *WITH_DATA)}

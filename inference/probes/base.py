@@ -195,7 +195,7 @@ def loading(what: str) -> Iterator[None]:
         raise ProbeFailure("oom", f"{what}: out of memory") from error
     except ImportError as error:
         raise ProbeFailure("missing_dependency", f"{what}: {one_line(error)}") from error
-    except Exception as error:  # noqa: BLE001 - a model's files can make the libraries raise anything
+    except Exception as error:  # a model's files can make the libraries raise anything
         message = one_line(error)
         if "trust_remote_code" in message:
             raise ProbeFailure("unsafe_refused", f"{what}: it needs code of its own, which is never run") from error

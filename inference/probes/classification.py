@@ -18,13 +18,13 @@ from inference.probes.base import (
     Subject,
     load_seconds,
     loading,
+    one_line,
     same_label,
     score_answers,
 )
 
 _ITEM_FLOPS: Final = {"image": 2 * 500, "text": 2 * 40}
 """Rough operations an item and parameter: weights of a picture model are used at many places."""
-_BATCH: Final = 16
 
 
 class ClassificationProbe:
@@ -69,8 +69,8 @@ class ClassificationProbe:
             )
         loaded = time.perf_counter()
         cut = self._cut(classify) if self._kind == "text" else {}
-        answers = []
-        for answer in classify(_Items(task), top_k=1, batch_size=_BATCH if cut else 1, **cut):
+        answers: list[str] = []
+        for answer in classify(staged_items(task), top_k=1, batch_size=1, **cut):
             best = answer[0] if isinstance(answer, list) else answer
             if not math.isfinite(best["score"]):
                 raise ProbeFailure("non_finite", f"item {len(answers) + 1}: its score is not a finite number")
@@ -87,35 +87,22 @@ class ClassificationProbe:
         """How long texts are cut: at what the tokenizer and the model's positions allow."""
         positions = getattr(classify.model.config.get_text_config(), "max_position_embeddings", None)
         lengths = [length for length in (classify.tokenizer.model_max_length, positions) if length and length < 1e6]
-        cut: dict[str, Any] = {"truncation": True, "padding": classify.tokenizer.pad_token is not None}
-        return cut | ({"max_length": int(min(lengths))} if lengths else {})
+        return {"truncation": True, "max_length": int(min(lengths))} if lengths else {}
 
 
-class _Items:
-    """The staged items as a sequence: texts of items.json, or pictures 00000.* opened when asked for."""
+def staged_items(task: RunTask) -> Iterator[Any]:
+    """The staged items in order: what items.json lists, or else pictures, each opened when it is asked for."""
+    if task.items is None:
+        raise ProbeFailure("no_data", "no items were staged")
+    listed = task.items / "items.json"
+    if listed.exists():
+        yield from json.loads(listed.read_text(encoding="utf-8"))
+        return
+    from PIL import Image
 
-    def __init__(self, task: RunTask) -> None:
-        if task.items is None:
-            raise ProbeFailure("no_data", "no items were staged")
-        listed = task.items / "items.json"
-        self._texts: list[str] = json.loads(listed.read_text(encoding="utf-8")) if listed.exists() else []
-        self._pictures = [] if self._texts else sorted(task.items.iterdir())
-
-    def __len__(self) -> int:
-        return len(self._texts) or len(self._pictures)
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self[row] for row in range(len(self)))
-
-    def __getitem__(self, row: int) -> Any:
-        if self._texts:
-            return self._texts[row]
-        from PIL import Image
-
+    for number, file in enumerate(sorted(task.items.iterdir()), 1):
         try:
-            with Image.open(self._pictures[row]) as picture:
-                return picture.convert("RGB")
+            with Image.open(file) as picture:
+                yield picture.convert("RGB")
         except (OSError, ValueError, Image.DecompressionBombError) as error:
-            raise ProbeFailure("no_data", f"picture {row + 1} of the set cannot be read: {error}") from error
-
-
+            raise ProbeFailure("no_data", f"picture {number} of the set cannot be read: {one_line(error)}") from error

@@ -160,9 +160,8 @@ def _try_one(model: Any, seed: int) -> tuple[bool | None, float | None, str, dic
     tensors = [value for value in output.values() if torch.is_tensor(value) and value.is_floating_point()]
     finite = bool(tensors) and all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
     seen = {}
-    if "last_hidden_state" in output:
-        seen["dimensions"] = float(output["last_hidden_state"].shape[1 if model.main_input_name == "pixel_values"
-                                                               and output["last_hidden_state"].ndim == 4 else -1])
+    if "last_hidden_state" in output and output["last_hidden_state"].ndim == 3:
+        seen["dimensions"] = float(output["last_hidden_state"].shape[-1])
     if "logits" in output and output["logits"].ndim == 2:
         seen["labels"] = float(output["logits"].shape[-1])
     return finite, statistics.median(times[1:]), "", seen

@@ -1,0 +1,238 @@
+"""The event log: counts as it grows equal counts folded anew; nothing acknowledged is lost; alteration is named."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import delete, text
+
+from graph.errors import StoreError, TokenRefused
+from graph.events import CatalogueEvent, Tombstone
+from graph.home import Home, open_home
+from graph.match_graph import Fold
+from graph.settings import Settings
+from graph.store import log
+from graph.store.tables import EVENTS, FOLD_TABLES, OUTCOMES_ONCE
+from tests.factories import DAY_0_US, make_outcome, make_search
+from tests.test_match_graph import make_log, make_page
+
+
+def append(home: Home, *events: log.AnyEvent) -> int:
+    with home.store.writing() as connection:
+        return log.append_events(connection, events)
+
+
+def stored_fold(home: Home) -> Fold:
+    with home.store.reading() as connection:
+        return log.read_fold(connection)
+
+
+@pytest.fixture(scope="module")
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    opened = open_home(Settings(home=tmp_path_factory.mktemp("log")))
+    yield opened
+    opened.close()
+
+
+# Folding ------------------------------------------------------------------------------------------------
+@given(st.integers(0, 10_000), st.integers(0, 10), st.integers(1, 9))
+def test_growing_in_parts_and_any_order_is_folding_anew(shared_home: Home, seed: int, size: int, part: int) -> None:
+    with shared_home.store.writing() as connection:
+        for table in (EVENTS, *FOLD_TABLES):
+            connection.execute(delete(table))
+        events = make_log(seed, size)
+        shuffled = random.Random(seed).sample(events, len(events))
+        for start in range(0, len(shuffled), part):
+            log.append_events(connection, shuffled[start : start + part])
+        grown = log.read_fold(connection)
+        assert grown == log.refold(connection)
+        assert grown == log.rebuild(connection)
+        assert grown == log.read_fold(connection)
+        assert list(log.read_events(connection)) == shuffled
+        assert log.check_event_chain(connection) == len(events)
+
+
+def test_times_matched_is_exact_over_pages_repeats_abstention_and_bots(home: Home) -> None:
+    first = make_search(["a", "b"])
+    second = make_page(first, [("b", True), ("c", False)])
+    assert append(home, first) == 1
+    with home.store.reading() as connection:
+        assert log.delivered_before(connection, first.id) == {"a", "b"}
+    append(home, second, make_search(["a"], actor="ann"), make_search(["a"], abstained=True))
+    append(home, make_search(["a"], synthetic=True))
+    counts = stored_fold(home)
+    assert counts.times == {"a": 2, "b": 1, "c": 1}
+    assert counts.intents.total() == 2
+    with home.store.reading() as connection:
+        assert log.delivered_before(connection, first.id) == {"a", "b", "c"}
+        assert log.delivered_before(connection, "se_unknown") == frozenset()
+
+
+def test_a_throw_away_home_counts_synthetic_events_and_keeps_its_mark(throw_away_home: Home) -> None:
+    append(throw_away_home, make_search(["a"], synthetic=True))
+    again = open_home(throw_away_home.settings, throw_away=False)
+    append(again, make_search(["a"], synthetic=True))
+    assert stored_fold(again).times == {"a": 2}
+    again.close()
+
+
+# Erasing ------------------------------------------------------------------------------------------------
+def test_forgotten_events_leave_the_counts_and_the_file_but_not_the_chain(home: Home) -> None:
+    mine = make_search(["a", "b"], actor="ann", query="my very secret wish")
+    vote = make_outcome(mine, "a")
+    append(home, make_search(["a"]), mine, vote, CatalogueEvent(id="ce", time_us=1, action="artifact_added", subject="a"))
+    with home.store.writing() as connection:
+        log.erase_events(connection, Tombstone(id="ts", time_us=DAY_0_US, erased=(mine.id, vote.id), reason="asked"))
+    counts = stored_fold(home)
+    assert (counts.times, counts.votes) == ({"a": 1}, {})
+    assert "ann" not in {actor for _, actor in counts.actors}
+    with home.store.reading() as connection:
+        assert log.read_event(connection, mine.id) is None
+        assert log.check_event_chain(connection) == 5
+        assert log.refold(connection) == counts
+        assert [event.kind for event in log.read_events(connection)] == ["search", "catalogue", "tombstone"]
+    home.close()
+    left = [file.name for file in home.path.iterdir() if b"my very secret wish" in file.read_bytes()]
+    assert left == []
+
+
+# Alteration ---------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "alteration",
+    [
+        "UPDATE events SET payload = replace(payload, 'wish 3', 'wisH 3') WHERE seq = 3",
+        "UPDATE events SET payload_digest = replace(payload_digest, substr(payload_digest, 1, 1), 'x') WHERE seq = 3",
+        "UPDATE events SET chain = '0' WHERE seq = 3",
+        "UPDATE events SET id = 'se_3x' WHERE seq = 3",
+        "UPDATE events SET actor = 'bob' WHERE seq = 3",
+        "UPDATE events SET synthetic = 1 WHERE seq = 3",
+        "UPDATE events SET time_us = time_us + 1 WHERE seq = 3",
+        "DELETE FROM events WHERE seq = 2",
+    ],
+)
+def test_one_altered_byte_of_an_event_is_named(home: Home, alteration: str) -> None:
+    append(home, *(make_search(["a"], id=f"se_{i}", query=f"wish {i}") for i in range(1, 6)))
+    with home.store.writing() as connection:
+        assert log.check_event_chain(connection) == 5
+        assert connection.execute(text(alteration)).rowcount == 1
+    with home.store.reading() as connection, pytest.raises(StoreError, match=r"event se_3x? \(number 3\)"):
+        log.check_event_chain(connection)
+
+
+def test_altered_counts_differ_from_the_log_and_are_mended(home: Home) -> None:
+    append(home, make_search(["a"]))
+    with home.store.writing() as connection:
+        connection.execute(text("UPDATE fold_times SET searches = 1000"))
+        assert log.read_fold(connection) != log.refold(connection)
+        log.rebuild(connection)
+        assert log.read_fold(connection) == log.refold(connection)
+
+
+def test_an_event_is_appended_once_and_only_if_json_can_hold_it(home: Home) -> None:
+    search = make_search(["a"])
+    append(home, search)
+    with pytest.raises(StoreError, match="stored already"):
+        append(home, search)
+    with pytest.raises(StoreError, match="event ce_1: .*leave this value out"):
+        append(home, CatalogueEvent(id="ce_1", time_us=1, action="artifact_added", subject="a", detail={"n": 2**60}))
+    assert stored_fold(home).times == {"a": 1}
+
+
+# Outcomes -----------------------------------------------------------------------------------------------
+def test_each_outcome_is_taken_once_and_success_excludes_failure(home: Home) -> None:
+    search = make_search(["a", "b"])
+    append(home, search)
+
+    def record(kind: str, artifact: str = "a") -> None:
+        event = make_outcome(search, artifact, kind)
+        with home.store.writing() as connection:
+            log.claim_outcome(connection, event)
+            log.append_events(connection, [event])
+
+    record("click")
+    record("success")
+    record("failure", "b")
+    for kind, artifact, reason in (("click", "a", "reused"), ("success", "a", "reused"), ("failure", "a", "contradicts"),
+                                   ("success", "b", "contradicts")):  # fmt: skip
+        with pytest.raises(TokenRefused) as caught:
+            record(kind, artifact)
+        assert caught.value.reason == reason
+    with home.store.reading() as connection:
+        assert log.last_seq(connection) == 4
+        assert len(connection.execute(OUTCOMES_ONCE.select()).all()) == 3
+
+
+# Several writers, and a writer that dies ------------------------------------------------------------------
+WRITER = """
+import sys
+from pathlib import Path
+from graph.home import open_home
+from graph.settings import Settings
+from graph.store.log import append_events
+from tests.factories import make_outcome, make_search
+home = open_home(Settings(home=Path(sys.argv[1])))
+for number in range(int(sys.argv[2])):
+    search = make_search(["a", f"b{number % 7}"], actor=sys.argv[3])
+    with home.store.writing() as connection:
+        append_events(connection, [search, make_outcome(search, "a")])
+    print(search.id, flush=True)
+"""
+
+
+def start_writer(home: Home, repository: Path, count: int, actor: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", WRITER, str(home.path), str(count), actor]
+    return subprocess.Popen(command, cwd=repository, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_two_writers_at_once_lose_nothing_and_keep_one_chain(home: Home, repository: Path) -> None:
+    writers = [start_writer(home, repository, 60, actor) for actor in ("ann", "bob")]
+    answers = [writer.communicate(timeout=60) for writer in writers]
+    assert [error for _, error in answers] == ["", ""]
+    counts = stored_fold(home)
+    assert counts.times["a"] == 120
+    assert counts.actors["a", "ann"] == counts.actors["a", "bob"] == len(counts.votes_on("a")) // 2 == 60
+    with home.store.reading() as connection:
+        assert log.check_event_chain(connection) == 240
+        assert log.refold(connection) == counts
+
+
+def test_a_killed_writer_loses_nothing_that_it_acknowledged(home: Home, repository: Path) -> None:
+    writer = start_writer(home, repository, 1_000_000, "ann")
+    assert writer.stdout is not None
+    acknowledged = [writer.stdout.readline().strip() for _ in range(40)]
+    writer.send_signal(signal.SIGKILL)
+    acknowledged += [line.strip() for line in writer.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
+    assert writer.wait(timeout=30) == -signal.SIGKILL
+    counts = stored_fold(home)
+    with home.store.reading() as connection:
+        kept = {event.id for event in log.read_events(connection, kind="search")}
+        assert set(acknowledged) <= kept
+        assert log.check_event_chain(connection) == 2 * len(kept)  # a search and its outcome: both or none
+        assert log.refold(connection) == counts
+    append(home, make_search(["a"]))  # and the log goes on
+
+
+def test_an_event_costs_at_most_a_millisecond_beyond_its_durable_write(home: Home) -> None:
+    def seconds(event: log.AnyEvent | None) -> float:
+        began = time.perf_counter()
+        with home.store.writing() as connection:
+            if event is None:
+                connection.execute(text("INSERT INTO meta VALUES (:k, 'x')"), {"k": str(began)})
+            else:
+                log.append_events(connection, [event])
+        return time.perf_counter() - began
+
+    names = [f"a{i}" for i in range(10)]
+    searches = [make_search(names) for _ in range(120)]
+    with_fold = [seconds(search) for search in searches] + [seconds(make_outcome(search, "a3")) for search in searches]
+    bare = [seconds(None) for _ in range(120)]
+    assert sorted(with_fold)[24] - sorted(bare)[12] <= 0.001  # tenth percentiles: other processes are not our cost

@@ -1,0 +1,126 @@
+"""The fold: exact counts, in any order, and what does not count."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from tests.factories import DAY_0_US, make_outcome, make_search
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graph.events import CatalogueEvent, Delivered, Tombstone
+from graph.match_graph import Fold, fold, resolve_alias
+
+
+def make_page(first: Any, delivered: list[tuple[str, bool]], **fields: Any) -> Any:
+    results = tuple(
+        Delivered(artifact=artifact, uri="capability://a.b.c", position=10 + i, score=0.1, repeat=repeat)
+        for i, (artifact, repeat) in enumerate(delivered, start=1)
+    )
+    return make_search(parent=first.id, root=first.id, operation="page", offset=10, results=results, **fields)
+
+
+def test_an_empty_log_counts_nothing() -> None:
+    assert fold([]) == Fold()
+
+
+def test_times_matched_counts_each_search_once() -> None:
+    counts = fold([make_search(["a", "b"]), make_search(["b"], actor="ann"), make_search(["b"])])
+    assert counts.times == {"a": 1, "b": 3}
+    assert counts.actors == {("a", "local"): 1, ("b", "local"): 2, ("b", "ann"): 1}
+    assert counts.intents == {"in_1": 3}
+    assert counts.edges == {("in_1", "capability://a.b.c", "a"): 1, ("in_1", "capability://a.b.c", "b"): 3}
+
+
+def test_a_further_page_continues_its_search() -> None:
+    first = make_search(["a", "b"])
+    counts = fold([first, make_page(first, [("b", True), ("c", False)])])
+    assert counts.times == {"a": 1, "b": 1, "c": 1}
+    assert counts.intents == {"in_1": 1}
+
+
+@pytest.mark.parametrize("operation", ["search", "resolve", "different", "page"])
+def test_every_operation_that_begins_is_a_search(operation: str) -> None:
+    assert fold([make_search(["a"], operation=operation)]).intents == {"in_1": 1}
+
+
+def test_an_artifact_delivered_under_two_capabilities_was_delivered_once() -> None:
+    counts = fold([make_search([("a", "capability://a.b.c"), ("a", "capability://a.b.d")])])
+    assert counts.times == {"a": 1}
+    assert counts.edges.total() == 2
+
+
+def test_abstained_and_synthetic_searches_count_nothing() -> None:
+    events = [make_search(["a"], abstained=True), make_search(["a"], synthetic=True)]
+    events += [make_outcome("se_1", "a", synthetic=True)]
+    assert fold(events) == Fold()
+    everything = fold(events, count_synthetic=True)  # a throw-away home folds all, but not what was not delivered
+    assert everything.times == {"a": 1}
+    assert len(everything.votes) == 1
+
+
+def test_catalogue_events_and_tombstones_count_nothing() -> None:
+    catalogue = CatalogueEvent(id="ce_1", time_us=DAY_0_US, action="artifact_added", subject="a")
+    assert fold([catalogue, Tombstone(id="ts_1", time_us=DAY_0_US, erased=("se_1",), reason="asked")]) == Fold()
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "counts"),
+    [
+        (["click", "select"], "select"),
+        (["select", "click"], "select"),
+        (["click", "dismiss"], "dismiss"),
+        (["success", "select", "click"], "success"),
+        (["failure", "select"], "failure"),
+        (["success", "failure"], "success"),  # equally strong: the first
+        (["failure", "success"], "failure"),
+    ],
+)
+def test_the_strongest_outcome_counts_and_of_equals_the_first(outcomes: list[str], counts: str) -> None:
+    search = make_search(["a"])
+    events = [make_outcome(search, "a", outcome) for outcome in outcomes]
+    for order in (events, events[::-1]):
+        assert [vote.outcome for vote in fold(order).votes.values()] == [counts]
+
+
+def test_each_actor_search_and_artifact_has_its_own_vote() -> None:
+    one, two = make_search(["a", "b"]), make_search(["a"])
+    events = [make_outcome(one, "a"), make_outcome(one, "b"), make_outcome(two, "a"), make_outcome(one, "a", actor="x")]
+    counts = fold(events)
+    assert len(counts.votes) == 4
+    assert {vote.actor for vote in counts.votes_on("a")} == {"local", "x"}
+    assert counts.votes_on("c") == []
+    assert counts.artifacts_near(["in_1", "in_2"]) == ["a", "b"]
+    assert counts.artifacts_near(["in_2"]) == []
+
+
+def make_log(seed: int, size: int) -> list[Any]:
+    """A random log of few names, so that everything collides with everything."""
+    draw, events = random.Random(seed), []
+    for _ in range(size):
+        delivered = draw.sample(["a", "b", "c", "d"], draw.randint(0, 4))
+        search = make_search(
+            [(artifact, draw.choice(["capability://x.y.1", "capability://x.y.2", None])) for artifact in delivered],
+            actor=draw.choice(["ann", "bob", "anonymous"]), intent=draw.choice(["in_1", "in_2", None]),
+            synthetic=draw.random() < 0.1, abstained=draw.random() < 0.1,
+        )  # fmt: skip
+        events.append(search)
+        for artifact in delivered:
+            kinds = draw.sample(["click", "select", "success", "failure", "dismiss"], draw.randint(0, 3))
+            events += [make_outcome(search, artifact, kind, trust=draw.choice([0.0, 0.3, 1.0])) for kind in kinds]
+    return events
+
+
+@given(st.integers(0, 10_000), st.integers(0, 12))
+def test_the_order_of_events_does_not_matter(seed: int, size: int) -> None:
+    events = make_log(seed, size)
+    shuffled = random.Random(seed + 1).sample(events, len(events))
+    assert fold(shuffled) == fold(events)
+
+
+def test_aliases_lead_to_the_survivor_and_a_circle_ends() -> None:
+    assert resolve_alias("c", {"a": "b", "b": "c"}) == "c"
+    assert resolve_alias("a", {"a": "b", "b": "c"}) == "c"
+    assert resolve_alias("a", {"a": "b", "b": "a"}) in ("a", "b")
