@@ -45,7 +45,7 @@ def ingest(
         print_json(answer)
     else:
         print_ingest(answer)
-    if answer.rejected:
+    if answer.rejected or answer.left_out:
         raise typer.Exit(EXIT_PARTLY if answer.accepted else 1)
 
 
@@ -103,7 +103,10 @@ def snapshots(json_: JsonOption = False, home: HomeOption = None, db: DatabaseOp
         return
     print_table(
         ["", "snapshot", "made (UTC)", "artifacts", "rows", "policy"],
-        [("*" if s.current else "", s.id, _date(s.created_us), s.artifacts, s.rows, s.policy) for s in infos],
+        [
+            ("*" if s.current else "", s.id, _date(s.created_us), s.artifacts, s.rows, s.problem or s.policy)
+            for s in infos
+        ],
         right=(3, 4),
     )
 
@@ -128,9 +131,10 @@ def print_ingest(answer: IngestResponse) -> None:
     """Print the answer of `ingest`; refusals to standard error, each with file and line."""
     from indexer.sources import render_inventory
 
-    for problem in answer.rejected:
-        where = f"{problem.file}:{problem.line}" if problem.line is not None else problem.file
-        note(f"rejected {where}: {problem.what}")
+    for word, problems in (("rejected", answer.rejected), ("left out", answer.left_out)):
+        for problem in problems:
+            where = f"{problem.file}:{problem.line}" if problem.line is not None else problem.file
+            note(f"{word} {where}: {problem.what}")
     for warning in answer.warnings[:20]:
         note(f"warning: {warning}")
     if len(answer.warnings) > 20:
@@ -196,7 +200,9 @@ def _named_paths(pairs: list[str] | None) -> dict[str, Path]:
     return found
 
 
-def _date(time_us: int) -> str:
+def _date(time_us: int | None) -> str | None:
+    if time_us is None:
+        return None
     from datetime import UTC, datetime
 
     return datetime.fromtimestamp(time_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M")

@@ -150,8 +150,8 @@ def print_search(answer: SearchResponse, *, explain: bool, json_: bool) -> None:
         note(f"search {answer.search_id}; say what worked: matchgraph outcome --last POSITION success")
 
 
-def print_compare(answer: CompareResponse, *, json_: bool) -> None:
-    """Print the answer of `compare`."""
+def print_compare(answer: CompareResponse, *, json_: bool, brief: bool = False) -> None:
+    """Print the answer of `compare`; `brief` leaves out what only one of them does."""
     if json_:
         print_json(answer)
         return
@@ -159,7 +159,7 @@ def print_compare(answer: CompareResponse, *, json_: bool) -> None:
     say()
     for entry in answer.shared:
         say(f"both: {'; '.join(sorted(set(entry.names.values())))}")
-    for artifact, names in answer.only.items():
+    for artifact, names in () if brief else answer.only.items():
         say(f"only {artifact}: {'; '.join(names) or '–'}")
     say()
     say(answer.verdict)

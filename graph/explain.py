@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graph.constants import SHRINK_ACTORS
-from graph.match_graph import resolve_alias
+from graph.match_graph import Vote, resolve_alias
 from graph.statistics import MatchGraph, Neighbour
 from graph.weights import SuccessRate, WeighedVote, add_up, selecting_actors, success_rate
 
@@ -77,22 +77,18 @@ def explain_artifact(match_graph: MatchGraph, artifact: str) -> Explanation:
 
 
 def _paths(match_graph: MatchGraph, artifact: str) -> tuple[PathSum, ...]:
-    searches: dict[tuple[str, str], int] = {}
-    for (intent, uri, delivered), count in match_graph.fold.edges.items():
-        if delivered == artifact:
-            path = (intent, resolve_alias(uri, match_graph.aliases))
-            searches[path] = searches.get(path, 0) + count
-    grouped: dict[tuple[str, str], list[WeighedVote]] = {}
+    votes: dict[tuple[str, str], list[Vote]] = {}
     for weighed in match_graph.votes.get(artifact, []):
-        path = (weighed.vote.intent, resolve_alias(weighed.vote.uri, match_graph.aliases))
-        grouped.setdefault(path, []).append(weighed)
-    found = []
-    for path in sorted({*searches, *grouped}):
-        votes = grouped.get(path, [])
-        total, success = add_up(votes), success_rate(weighed.vote for weighed in votes)
-        count = searches.get(path, 0)
-        found.append(PathSum(*path, count, total.positive, total.negative, len(total.actors), success))
-    return tuple(found)
+        uri = resolve_alias(weighed.vote.uri, match_graph.aliases)
+        votes.setdefault((weighed.vote.intent, uri), []).append(weighed.vote)
+    return tuple(
+        PathSum(
+            intent, uri, path.deliveries, path.support.positive, path.support.negative, len(path.support.actors),
+            success_rate(votes.get((intent, uri), [])),
+        )
+        for (intent, uri, end), path in match_graph.paths.items()
+        if end == artifact
+    )  # fmt: skip
 
 
 def explain_rows(explanation: Explanation) -> list[ExplainRow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from graph.errors import HomeError
@@ -20,7 +20,7 @@ class Home:
     path: Path
     store: Database
     settings: Settings
-    key: bytes
+    key: bytes = field(repr=False)
     key_id: str
 
     @property

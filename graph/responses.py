@@ -221,6 +221,7 @@ class VerifyResponse(Document):
     counts: dict[str, int]
     units_run: int = 0
     units_resumed: int = 0
+    units_left: int = 0
 
 
 class Problem(Document):
@@ -233,7 +234,10 @@ class Problem(Document):
 
 
 class IngestResponse(Document):
-    """The answer of `ingest`; the inventory's counts sum to `found`."""
+    """The answer of `ingest`; the inventory's counts sum to `found` = accepted + rejected + passed over.
+
+    `left_out` are parts (a capability, a claim) of accepted artifacts that were rejected.
+    """
 
     found: int
     accepted: int
@@ -241,6 +245,8 @@ class IngestResponse(Document):
     changed: int
     unchanged: int
     rejected: tuple[Problem, ...]
+    passed_over: int = 0
+    left_out: tuple[Problem, ...] = ()
     warnings: tuple[str, ...]
     inventory: dict[str, int]
     size_bytes: int
@@ -270,15 +276,16 @@ class BuildResponse(Document):
 
 
 class SnapshotInfo(Document):
-    """One snapshot in `snapshots`."""
+    """One snapshot in `snapshots`; one that cannot be read has a `problem` and no numbers."""
 
     id: str
     current: bool
-    created_us: int
-    artifacts: int
-    rows: int
-    encoder: str
-    policy: str
+    problem: str = ""
+    created_us: int | None = None
+    artifacts: int | None = None
+    rows: int | None = None
+    encoder: str | None = None
+    policy: str | None = None
 
 
 class Health(Document):

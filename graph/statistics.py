@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 NodeKind = Literal["artifact", "capability", "intent"]
 KINDS: Final[tuple[NodeKind, ...]] = ("intent", "capability", "artifact")
-_NOBODY: Final = Support(0.0, 0.0, frozenset())
 
 
 class Node(NamedTuple):
@@ -41,14 +40,16 @@ class Node(NamedTuple):
 
 @dataclass(frozen=True)
 class Edge:
-    """What went along an edge: how often something was delivered, and what outcomes add to it.
+    """What went along an edge, or along a path intent → capability → artifact, of which edges are sums.
 
-    From a capability to an artifact, `deliveries` are distinct searches; from an intent to a capability, one search
-    counts once for each artifact that it delivered.
+    `deliveries` along a path, and from a capability to an artifact, are distinct searches; from an intent to a
+    capability, one search counts once for each artifact that it delivered. `walk` is the weight in PageRank: the sum
+    of the paths' outcome weights, each at least 0.
     """
 
     deliveries: int
     support: Support
+    walk: float
 
 
 @dataclass(frozen=True)
@@ -66,16 +67,18 @@ class Neighbour:
 class MatchGraph:
     """The match graph as of a moment: same events, aliases and moment, same graph, bit for bit.
 
-    `edges` are intent → capability and capability → artifact, sorted; `back` are the artifact → intent edges that
-    only the random walk takes; `votes` are the weighed votes per artifact. The fold must not change any more.
+    `paths` are by (intent id, URI, artifact id); `edges` are intent → capability and capability → artifact; `back` are
+    the artifact → intent edges that only the random walk takes; `votes` are weighed, by artifact. All are sorted. The
+    fold must not change any more.
     """
 
     as_of_us: int
     fold: Fold
     aliases: Mapping[str, str]
     votes: dict[str, list[WeighedVote]]
+    paths: dict[tuple[str, str, str], Edge]
     edges: dict[tuple[Node, Node], Edge]
-    back: dict[tuple[Node, Node], Support]
+    back: dict[tuple[Node, Node], Edge]
     nodes: tuple[Node, ...] = field(repr=False)
 
     def stats(self) -> dict[str, int]:
@@ -94,11 +97,11 @@ class MatchGraph:
         """Personalised PageRank of every node, adding up to 1; all 0 while no outcome weighs in favour of anything.
 
         Walks start at intents in proportion to their outcome weight and follow intent → capability → artifact →
-        intent in proportion to the edges' outcome weight. Negative sums count 0.
+        intent in proportion to the edges' outcome weight. Negative paths count 0.
         """
         number = {node: i for i, node in enumerate(self.nodes)}
-        walked = [(pair, edge.support) for pair, edge in self.edges.items()] + list(self.back.items())
-        weighted = [(number[a], number[b], support.weight) for (a, b), support in walked if support.weight > 0]
+        walked = [*self.edges.items(), *self.back.items()]
+        weighted = [(number[a], number[b], edge.walk) for (a, b), edge in walked if edge.walk > 0]
         leaving = np.array([source for source, _, _ in weighted], np.int64)
         entering = np.array([target for _, target, _ in weighted], np.int64)
         weights = np.array([weight for _, _, weight in weighted], np.float64)
@@ -110,19 +113,19 @@ class MatchGraph:
 
     @cached_property
     def intent_weights(self) -> dict[Node, float]:
-        """The outcome weight of each intent, over all its votes; negative ones as 0; intents without votes left out."""
+        """The outcome weight of each intent, where it is above 0: that of its paths, negative ones as 0."""
         sums: dict[Node, list[float]] = {}
-        for votes in self.votes.values():
-            for weighed in votes:
-                sums.setdefault(Node("intent", weighed.vote.intent), []).append(weighed.weight)
-        return {node: max(0.0, exact_sum(weights)) for node, weights in sorted(sums.items())}
+        for (intent, _, _), path in self.paths.items():
+            if path.walk > 0:
+                sums.setdefault(Node("intent", intent), []).append(path.walk)
+        return {node: exact_sum(weights) for node, weights in sums.items()}
 
     @cached_property
     def flows(self) -> dict[str, float]:
         """The outcome weight that PageRank sends to each artifact, by id.
 
-        Its share of all artifacts' PageRank times the outcome weight of all intents. Without negative sums this is
-        the artifact's own outcome weight.
+        Its share of all artifacts' PageRank times the outcome weight of all intents. Because walks begin in proportion
+        to the weights that they follow, this is the sum of the artifact's paths: outcomes of others do not change it.
         """
         ranks = {node.id: rank for node, rank in self.pagerank.items() if node.kind == "artifact"}
         total = exact_sum(ranks.values())
@@ -185,10 +188,10 @@ class MatchGraph:
         for node in self.nodes:
             G.add_node(node.key, **self._attributes(node, merged.get(node.id, [])))
         for (a, b), edge in self.edges.items():
-            G.add_edge(a.key, b.key, deliveries=edge.deliveries, **_weights(edge.support))
+            G.add_edge(a.key, b.key, **_weights(edge))
         if back:
-            for (a, b), support in self.back.items():
-                G.add_edge(a.key, b.key, deliveries=0, **_weights(support))
+            for (a, b), edge in self.back.items():
+                G.add_edge(a.key, b.key, **_weights(edge))
         return G
 
     def _attributes(self, node: Node, aliases: list[str]) -> dict[str, Any]:
@@ -206,25 +209,24 @@ def build_match_graph(fold: Fold, as_of_us: int, aliases: Mapping[str, str] | No
     """The match graph of a fold as of a moment; `aliases` lead from merged URIs to those they were merged into."""
     known = dict(aliases or {})
     votes = weigh_fold(fold, as_of_us)
-    deliveries: Counter[tuple[Node, Node]] = Counter()
-    weighed: dict[tuple[Node, Node], list[WeighedVote]] = {}
-    walk_back: dict[tuple[Node, Node], list[WeighedVote]] = {}
+    deliveries: Counter[tuple[str, str, str]] = Counter()
+    weighed: dict[tuple[str, str, str], list[WeighedVote]] = {}
     for (intent, uri, artifact), searches in fold.edges.items():
-        for pair in _forward(intent, resolve_alias(uri, known), artifact):
-            deliveries[pair] += searches
+        deliveries[intent, resolve_alias(uri, known), artifact] += searches
     for artifact, each in votes.items():
         for vote in each:
-            uri = resolve_alias(vote.vote.uri, known)
-            for pair in _forward(vote.vote.intent, uri, artifact):
-                weighed.setdefault(pair, []).append(vote)
-            walk_back.setdefault((Node("artifact", artifact), Node("intent", vote.vote.intent)), []).append(vote)
-    edges = {
-        pair: Edge(deliveries[pair], add_up(weighed[pair]) if pair in weighed else _NOBODY)
-        for pair in sorted({*deliveries, *weighed})
-    }
+            weighed.setdefault((vote.vote.intent, resolve_alias(vote.vote.uri, known), artifact), []).append(vote)
+    paths = {key: _path(deliveries[key], weighed.get(key, [])) for key in sorted({*deliveries, *weighed})}
+    forward: dict[tuple[Node, Node], list[Edge]] = {}
+    back: dict[tuple[Node, Node], list[Edge]] = {}
+    for (intent, uri, artifact), path in paths.items():
+        start, middle, end = Node("intent", intent), Node("capability", uri), Node("artifact", artifact)
+        forward.setdefault((start, middle), []).append(path)
+        forward.setdefault((middle, end), []).append(path)
+        back.setdefault((end, start), []).append(path)
+    edges, returns = ({pair: _joined(each) for pair, each in sorted(side.items())} for side in (forward, back))
     nodes = {node for pair in edges for node in pair} | {Node("intent", intent) for intent in fold.intents}
-    back = {pair: add_up(each) for pair, each in sorted(walk_back.items())}
-    return MatchGraph(as_of_us, fold, known, votes, edges, back, tuple(sorted(nodes)))
+    return MatchGraph(as_of_us, fold, known, votes, paths, edges, returns, tuple(sorted(nodes)))
 
 
 def read_match_graph(connection: Connection, as_of_us: int) -> MatchGraph:
@@ -233,13 +235,22 @@ def read_match_graph(connection: Connection, as_of_us: int) -> MatchGraph:
     return build_match_graph(read_fold(connection), as_of_us, aliases)
 
 
-def _forward(intent: str, uri: str, artifact: str) -> tuple[tuple[Node, Node], tuple[Node, Node]]:
-    middle = Node("capability", uri)
-    return (Node("intent", intent), middle), (middle, Node("artifact", artifact))
+def _path(deliveries: int, votes: Sequence[WeighedVote]) -> Edge:
+    support = add_up(votes)
+    return Edge(deliveries, support, max(0.0, support.weight))
 
 
-def _weights(support: Support) -> dict[str, Any]:
+def _joined(paths: Sequence[Edge]) -> Edge:
+    supports = [path.support for path in paths]
+    actors = frozenset[str]().union(*(support.actors for support in supports))
+    positive, negative = exact_sum(s.positive for s in supports), exact_sum(s.negative for s in supports)
+    deliveries = sum(path.deliveries for path in paths)
+    return Edge(deliveries, Support(positive, negative, actors), exact_sum(path.walk for path in paths))
+
+
+def _weights(edge: Edge) -> dict[str, Any]:
+    support = edge.support
     return {
-        "weight": support.weight, "positive": support.positive, "negative": support.negative,
-        "walk": max(0.0, support.weight), "actors": len(support.actors),
+        "deliveries": edge.deliveries, "weight": support.weight, "positive": support.positive,
+        "negative": support.negative, "walk": edge.walk, "actors": len(support.actors),
     }  # fmt: skip

@@ -22,6 +22,7 @@ from graph.constants import CANONICAL_SIMILARITY, CANONICAL_SIMILARITY_SAME_JOB,
 from graph.errors import UnknownArtifact
 from graph.events import CatalogueEvent, new_id, now_us
 from graph.home import Home
+from graph.match_graph import resolve_alias
 from graph.store.catalogue import (
     Canonical,
     alias_canonical,
@@ -82,7 +83,8 @@ class Shelf:
         row = len(self.groups)
         if row == len(self._totals):  # doubled, so that many are founded in linear time
             grown = np.zeros((max(8, 2 * row), founder.vector.shape[0]), np.float32)
-            grown[:row] = self._totals[:row]
+            if row:
+                grown[:row] = self._totals
             self._totals = grown
         self.groups.append(Group(uri, row, founder.job, set()))
         self.join(self.groups[row], founder)
@@ -195,17 +197,9 @@ def free_uri(task: str, name: str, taken: Container[str]) -> str:
 
 
 def surviving_uris(known: Sequence[Canonical]) -> dict[str, str]:
-    """The URI that each known URI stands for today: aliases followed to their end, a circle to its first URI."""
-    into = {canonical.uri: canonical.alias_of for canonical in known}
-    found = {}
-    for uri in into:
-        seen, end = [uri], into[uri]
-        last = uri
-        while end is not None and end not in seen:
-            seen.append(end)
-            last, end = end, into.get(end)
-        found[uri] = last if end is None else min(seen)
-    return found
+    """The URI that each known URI stands for today, aliases followed to their end."""
+    aliases = {canonical.uri: canonical.alias_of for canonical in known if canonical.alias_of is not None}
+    return {canonical.uri: resolve_alias(canonical.uri, aliases) for canonical in known}
 
 
 def merge_canonical(home: Home, one: str, other: str) -> str:
@@ -301,5 +295,5 @@ def _event(
     **detail: str,
 ) -> CatalogueEvent:
     return CatalogueEvent(
-        id=new_id("ev"), time_us=time_us, action=action, subject=subject, object=into, detail=dict(detail)
+        id=new_id("ce"), time_us=time_us, action=action, subject=subject, object=into, detail=dict(detail)
     )

@@ -34,7 +34,7 @@ LABEL_TASKS: Final = frozenset(
         "vision.image-classification", "vision.object-detection", "vision.image-segmentation",
         "vision.video-classification", "vision.keypoint-detection", "text.text-classification",
         "text.token-classification", "audio.audio-classification", "tabular.tabular-classification",
-        "tabular.tabular-regression",
+        "tabular.tabular-regression", "control.reinforcement-learning", "vision.unconditional-image-generation",
     }
 )  # fmt: skip
 TRANSLATION: Final = "text.translation"
@@ -92,15 +92,15 @@ class Job:
 def job_of(artifact: Artifact, capability: Capability, refuted: list[Claim]) -> Job:
     """The job of a capability, from its name and description without refuted sentences, and its `labels` claim."""
     description = allowed_text(capability.description, refuted)
-    first = f"{capability.name}. {next(iter(allowed_sentences(capability.description, refuted)), '')}"
+    first = next(iter(allowed_sentences(capability.description, refuted)), "")
     domain = capability.task.partition(".")[0]
     is_labelled = capability.task in LABEL_TASKS
     found = {name for name, pattern in _SET.items() if pattern.search(f"{capability.name}. {description}")}
     return Job(
-        languages=_languages(artifact, capability, first),
+        languages=_languages(artifact, capability, description if domain == "audio" else first),
         media=frozenset(
             name for name, pattern in _MEDIA.items() if domain in _OWN_MEDIA and name not in _OWN_MEDIA[domain]
-            and pattern.search(first)
+            and pattern.search(f"{capability.name}. {first}")
         ),
         sets=frozenset(found) if is_labelled else frozenset(),
         labels=_claimed_labels(artifact, capability, refuted) if is_labelled else None,
@@ -135,8 +135,8 @@ def least_similarity(task: str, one: Job, other: Job) -> float:
     return CANONICAL_SIMILARITY
 
 
-def _languages(artifact: Artifact, capability: Capability, first: str) -> tuple[str, ...]:
-    named = [_LANGUAGES[match.lower()] for match in _LANGUAGE.findall(first)]
+def _languages(artifact: Artifact, capability: Capability, text: str) -> tuple[str, ...]:
+    named = [_LANGUAGES[match.lower()] for match in _LANGUAGE.findall(f"{capability.name}. {text}")]
     if capability.task != TRANSLATION:
         return tuple(sorted(set(named) - {"english"}))
     if not named:

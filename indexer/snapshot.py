@@ -133,8 +133,8 @@ def write_snapshot(folder: Path, draft: Draft) -> Manifest:
         (place / ROWS_FILE).write_text(_lines(draft.rows), encoding="utf-8")
         fields = {
             "id": name, "created_us": created_us, "content": content, "encoder": asdict(draft.encoder),
-            "policy": draft.policy, "rules": dict(draft.rules), "catalogue": draft.catalogue, "counts": dict(draft.counts),
-            "refused": [asdict(refused) for refused in draft.refused],
+            "policy": draft.policy, "rules": dict(draft.rules), "catalogue": draft.catalogue,
+            "counts": dict(draft.counts), "refused": [asdict(refused) for refused in draft.refused],
         }  # fmt: skip
         manifest = write_manifest(place, fields)
     make_current(folder, name)

@@ -1,4 +1,4 @@
-"""The folder of snapshots (`home.snapshots`): sealed manifests, the live one by name, rollback, and what is thrown away when.
+"""The folder of snapshots (`home.snapshots`): sealed manifests, the live one by name, rollback, and what is kept.
 
 A snapshot is written under a temporary name, flushed to disk, and renamed; then the file `current` is replaced. An
 interrupted build therefore leaves the live snapshot as it was, and a leftover that the next build removes.

@@ -68,16 +68,20 @@ _TASK_OF_CLASS: Final = {
     "WhisperForConditionalGeneration": "automatic-speech-recognition",
     "XLMWithLMHeadModel": "fill-mask",
 }
-_TEXT_TO_TEXT: Final = frozenset(
-    "bart bigbird_pegasus blenderbot blenderbot-small fsmt led longt5 m2m_100 mbart mt5 mvp nllb-moe pegasus pegasus_x "
-    "plbart prophetnet switch_transformers t5 t5gemma umt5".split()
-)
-_SPEECH: Final = frozenset("wav2vec2 wav2vec2-bert wav2vec2-conformer hubert wavlm unispeech unispeech-sat sew sew-d data2vec-audio whisper".split())  # fmt: skip # noqa: E501
-_IMAGE: Final = frozenset(
-    "beit bit clip_vision_model convnext convnextv2 cvt deit dinov2 dinov3_vit efficientnet focalnet hiera levit "
-    "mobilenet_v1 mobilenet_v2 mobilevit mobilevitv2 poolformer pvt regnet resnet segformer siglip_vision_model swin "
-    "swinv2 timm_wrapper vit vit_mae vit_msn yolos".split()
-)
+_TEXT_TO_TEXT: Final = frozenset({
+    "bart", "bigbird_pegasus", "blenderbot", "blenderbot-small", "fsmt", "led", "longt5", "m2m_100", "mbart", "mt5",
+    "mvp", "nllb-moe", "pegasus", "pegasus_x", "plbart", "prophetnet", "switch_transformers", "t5", "t5gemma", "umt5",
+})  # fmt: skip
+_SPEECH: Final = frozenset({
+    "data2vec-audio", "hubert", "sew", "sew-d", "unispeech", "unispeech-sat", "wav2vec2", "wav2vec2-bert",
+    "wav2vec2-conformer", "wavlm", "whisper",
+})  # fmt: skip
+_IMAGE: Final = frozenset({
+    "beit", "bit", "clip_vision_model", "convnext", "convnextv2", "cvt", "deit", "dinov2", "dinov3_vit", "efficientnet",
+    "focalnet", "hiera", "levit", "mobilenet_v1", "mobilenet_v2", "mobilevit", "mobilevitv2", "poolformer", "pvt",
+    "regnet", "resnet", "segformer", "siglip_vision_model", "swin", "swinv2", "timm_wrapper", "vit", "vit_mae",
+    "vit_msn", "yolos",
+})  # fmt: skip
 _PIPELINES: Final = (
     (re.compile(r"Inpaint"), "inpainting"),
     (re.compile(r"ImageToVideo|Img2Vid|I2V|StableVideoDiffusion"), "image-to-video"),
@@ -134,7 +138,7 @@ def label_names(config: Mapping[str, Any]) -> tuple[str, ...]:
     table = config.get("id2label")
     if not isinstance(table, dict):
         return ()
-    numbered = [(int(key), str(name)[:100]) for key, name in table.items() if str(key).isascii() and str(key).isdigit()]
+    numbered = [(int(key), str(name)[:100]) for key, name in table.items() if re.fullmatch(r"[0-9]{1,9}", str(key))]
     return tuple(name for _, name in sorted(numbered))
 
 

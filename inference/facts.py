@@ -119,9 +119,7 @@ def _outline(listing: Listing) -> ModelFacts:
     ignored = tuple(name for name, form in weights.items() if form == "pickle") if kind == "safetensors" else ()
     counted = [file for file in listing.files if _counts(weights.get(file.name), kind)]
     size_bytes = sum({file.path: file.size_bytes for file in counted}.values())
-    return ModelFacts(
-        kind, formats, size_bytes, files=listing.files, ignored=ignored, problems=listing.problems
-    )
+    return ModelFacts(kind, formats, size_bytes, files=listing.files, ignored=ignored, problems=listing.problems)
 
 
 def _format_of(name: str) -> str | None:
@@ -195,7 +193,9 @@ def _sentence_dimensions(listing: Listing) -> int | None:
 def _safetensors(facts: ModelFacts, config: dict[str, Any], listing: Listing) -> ModelFacts:
     used = _main_safetensors(listing)
     tensors = [tensor for file in used for tensor in safetensors_tensors(file.path)]
-    packed = "quantization_config" in config or any(t.dtype not in _FLOATS and t.elements > 4096 for t in tensors)
+    packed = "quantization_config" in config or any(
+        tensor.dtype not in _FLOATS and not tensor.is_buffer and tensor.elements > 4096 for tensor in tensors
+    )
     facts = replace(
         facts, size_bytes=sum({file.path: file.size_bytes for file in used}.values()), dtype=_main_dtype(tensors),
         parameters=None if packed else sum(tensor.elements for tensor in tensors if not tensor.is_buffer),
@@ -297,14 +297,14 @@ def _diffusers(facts: ModelFacts, listing: Listing) -> ModelFacts:
     for component, entry in sorted(table.items()):
         if component.startswith("_") or not isinstance(entry, list) or not entry or entry[0] is None:
             continue
-        if entry[0] not in _PLAIN_LIBRARIES:
+        if str(entry[0]) not in _PLAIN_LIBRARIES:
             raise _Unsafe(f"component {component[:80]} needs code from {str(entry[0])[:80]!r}, which is never run")
         if any(file.name.startswith(f"{component}/") and _format_of(file.name) for file in listing.files):
             used += _component_weights(component, listing)
         elif not any(file.name.startswith(f"{component}/") for file in listing.files):
             raise ModelError(f"component {component[:80]} is missing: fetch the model again")
         elif _needs_weights(str(entry[-1])):
-            raise ModelError(f"component {component[:80]} ({str(entry[-1])[:80]}) has no weights: fetch the model again")
+            raise ModelError(f"component {component[:80]} ({str(entry[-1])[:80]}) has no weights: fetch them")
     if not used:
         return _not_loadable(facts, listing)
     tensors = [tensor for file in used for tensor in safetensors_tensors(file.path)]
@@ -347,5 +347,5 @@ def _not_loadable(facts: ModelFacts, listing: Listing) -> ModelFacts:
         return replace(facts, reason=f"weights only as {found}: no loader here reads them", reason_code="not_runnable")
     broken = [problem.name for problem in listing.problems if problem.code == "broken_link"]
     if broken:
-        return replace(facts, reason=f"{broken[0]} and its weights are not there: fetch it again", reason_code="no_weights")
+        return replace(facts, reason=f"{broken[0]} links to nothing: fetch it again", reason_code="no_weights")
     return replace(facts, reason="no weights in it: fetch the model's weight files", reason_code="no_weights")

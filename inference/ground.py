@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal
 
 from graph.artifacts import Artifact, Capability
@@ -19,7 +17,8 @@ from inference.locate import locate_model
 from inference.probes.base import Subject, same_label
 from inference.stage import counts
 
-_LARGEST_CONFIG_BYTES: Final = 16 << 20
+LOADERS: Final = ("transformers", "sentence-transformers")
+"""Libraries whose models the probes load."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +103,17 @@ def survey(artifact: Artifact, trusted: frozenset[str], digests: FileDigests) ->
         model = model_used([(file.name, file.path) for file in facts.files if counts(file)], digests)
     except ModelError as error:
         return Ground(artifact, facts, problem=("load_failed", str(error)))
-    problem = None if facts.loadable else (facts.reason_code or "not_runnable", facts.reason)
-    return Ground(
-        artifact, facts, "", problem, model, _trust(artifact, model.digest, trusted), label_names(facts)
-    )
+    trust = _trust(artifact, model.digest, trusted)
+    return Ground(artifact, facts, "", _problem(facts), model, trust, facts.label_names)
+
+
+def _problem(facts: ModelFacts) -> tuple[str, str] | None:
+    """Why these files cannot be run here, as reason code and line; None where they can."""
+    if not facts.loadable:
+        return facts.reason_code or "not_runnable", facts.reason
+    if facts.library not in LOADERS:
+        return "not_runnable", f"no probe loads {facts.library} models yet"
+    return None
 
 
 def _trust(artifact: Artifact, digest: str, trusted: frozenset[str]) -> Literal["name", "digest", "known"] | None:
@@ -117,22 +123,3 @@ def _trust(artifact: Artifact, digest: str, trusted: frozenset[str]) -> Literal[
     if digest in trusted:
         return "digest"
     return "known" if digest in known_models() else None
-
-
-def label_names(facts: ModelFacts) -> tuple[str, ...]:
-    """The model's own label names, in the order of its output; empty where config.json gives none."""
-    file = next((file for file in facts.files if file.name == "config.json"), None)
-    if file is None or file.size_bytes > _LARGEST_CONFIG_BYTES:
-        return ()
-    return _label_names(file.path)
-
-
-def _label_names(file: Path) -> tuple[str, ...]:
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return ()  # the loading probe will say what is wrong with it
-    named = config.get("id2label") if isinstance(config, dict) else None
-    if not isinstance(named, dict) or not all(str(key).isdigit() for key in named):
-        return ()
-    return tuple(str(named[key]) for key in sorted(named, key=int))

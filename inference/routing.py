@@ -54,9 +54,9 @@ def route(claim: Claim, ground: Ground, shelf: Shelf) -> Finding | Need:
     settled = _as_stated(claim, ground) or _as_at_hand(claim, ground)
     if settled is not None:
         return settled
-    if claim.metric in FROM_LOADING or claim.metric == "parameters":
+    if claim.metric in FROM_LOADING:
         return Need(LOADING.info.name)
-    if claim.metric in ("dimensions", "max_tokens"):
+    if claim.metric in ("dimensions", "max_tokens", "parameters"):
         embeds = ground.subject.task in EMBEDDING_TASKS
         if claim.metric == "max_tokens" and not embeds:
             return _unverifiable("not_runnable", "tokens read are measured for sentence embedders only")
@@ -135,7 +135,8 @@ def _route_runs(claim: Claim, ground: Ground, shelf: Shelf) -> Finding | Need:
     if task is None or own is None:
         return _unverifiable("not_runnable", "its files do not say which task the model does")
     if task != own and not {task, own} <= set(EMBEDDING_TASKS):
-        return _unverifiable("not_runnable", f"the files at hand do {task_words(own)}; no probe tries {task_words(task)}")
+        other = f"the files at hand do {task_words(own)}"
+        return _unverifiable("not_runnable", f"{other}; no probe tries {task_words(task)}")
     claimed = {other.conditions.dataset for other in ground.artifact.claims if other.metric == "accuracy"}
     candidates = shelf.all_for(ground.labels)
     for data in sorted(candidates, key=lambda data: data.name not in claimed):
@@ -195,5 +196,3 @@ def loader_of(claim: Claim, ground: Ground) -> str:
     """The loader whose number a claim is about: the one it names, else the library that the files are made for."""
     made_for_sentences = any(file.name == "modules.json" for file in ground.facts.files) if ground.facts else False
     return named_loader(claim.conditions) or ("sentence-transformers" if made_for_sentences else "transformers")
-
-

@@ -10,7 +10,7 @@ from graph.claims import Scope
 _DEVICES: Final = re.compile(
     r"\b(?:i?phones?|ipad|ios|android|pixel \d+|galaxy|snapdragon|mobile|smartphone|edge tpu|coral|jetson|"
     r"raspberry(?: pi)?|micro-?controller|browser|webgpu|tpu|npu|gpus?|cuda|nvidia|rtx ?\d*|gtx ?\d*|geforce|"
-    r"[avht]100|l40s?|t4|h200|apple silicon|m[1-4](?: pro| max| ultra)?|arm|cpus?|xeon|epyc|ryzen|intel core|i[3579])\b",
+    r"[avht]100|l40s?|t4|h200|apple silicon|m[1-4](?: pro| max| ultra)?|arm|cpus?|xeon|epyc|ryzen|intel core)\b",
     re.IGNORECASE,
 )
 _PRECISIONS: Final = re.compile(
@@ -18,8 +18,7 @@ _PRECISIONS: Final = re.compile(
     re.IGNORECASE,
 )
 _FORMATS: Final = {
-    "fp32": "f32", "float32": "f32", "f32": "f32", "fp16": "f16", "float16": "f16", "f16": "f16", "half": "f16",
-    "bf16": "bf16", "bfloat16": "bf16",
+    "fp32": "float32", "f32": "float32", "fp16": "float16", "f16": "float16", "half": "float16", "bf16": "bfloat16",
 }  # fmt: skip
 _LOADERS: Final = re.compile(r"\b(?P<name>sentence[-_ ]transformers|transformers|diffusers)\b", re.IGNORECASE)
 _RUNTIMES_AT_HAND: Final = frozenset({"torch", "pytorch", "transformers", "sentence-transformers"})
@@ -47,12 +46,12 @@ def is_unnamed_processor(device: str) -> bool:
 
 
 def named_precision(scope: Scope) -> str | None:
-    """The number format that a scope names, as safetensors calls it where it is a plain one; None where none.
+    """The number format that a scope names, by its plain name where it has one; None where none.
 
     Examples
     --------
     >>> named_precision(Scope(note="INT8, phone")), named_precision(Scope(precision="fp16"))
-    ('int8', 'f16')
+    ('int8', 'float16')
     """
     found = _PRECISIONS.search(scope.precision or "") or _PRECISIONS.search(scope.note or "")
     if found is None:

@@ -61,8 +61,8 @@ def stage_items(data: LabelledSet, folder: Path) -> None:
                 if written > _LARGEST_ITEMS_BYTES:
                     raise ModelError(f"labelled set {data.name}: more than 8 GiB of pictures: take a part of it")
                 shutil.copyfile(item, folder / f"{number:06d}{item.suffix.lower()}")
-            else:
+            elif not isinstance(item, str | tuple):
                 item.save(folder / f"{number:06d}.png")
         except OSError as error:
-            hint = "check that the disk has room and the set is still there"
-            raise ModelError(f"labelled set {data.name}: item {number + 1}: {error.strerror or error}: {hint}") from error
+            what = f"labelled set {data.name}: item {number + 1}: {error.strerror or error}"
+            raise ModelError(f"{what}: check that the disk has room and the set is still there") from error

@@ -8,26 +8,29 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from indexer.snapshot import Snapshot, open_snapshot
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from graph.artifacts import Artifact
 from graph.constants import ABSTAIN_BELOW
 from graph.errors import SnapshotError
-from graph.events import Operation, SearchEvent, now_us
+from graph.events import Actor, Operation, SearchEvent, now_us
 from graph.home import Home
 from graph.responses import Result, SearchResponse, Understood
 from graph.store import catalogue
+from indexer.snapshot import Snapshot, open_snapshot
 from inference.embedder import Encoder, open_encoder
 from search.facts import read_facts, verdict_words
 from search.fusion import PARTS, Scored, fuse
 from search.memory import Delivery, Memory, SearchRequest
+from search.outcomes import Caller
 from search.query import Query, Where, holds, read_limits, read_query
 from search.ranks import RankCache
 from search.tokens import make_token
 from search.why import explain_match
 
+LOCAL: Final = Caller("cli", Actor(id="local"))
+"""The caller of the command line and of the demo."""
 _FILTER_CHUNK: Final = 50
 
 

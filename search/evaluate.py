@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from indexer.pipeline import build, ingest
 from numpy.typing import NDArray
 
 from graph.digest import text_digest
@@ -19,6 +18,7 @@ from graph.events import Actor, Delivered, OutcomeEvent, SearchEvent, new_id, no
 from graph.home import Home, open_home
 from graph.settings import Settings
 from graph.store import catalogue, log
+from indexer.pipeline import build, ingest
 from indexer.progress import OnProgress, Progress, silent
 from inference.embedder import Encoder, open_encoder
 from search.different import rank_different, read_differences

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from indexer.snapshot import live_capabilities
 from sqlalchemy import Connection, func, select
 
 from graph.artifacts import Artifact
@@ -20,6 +19,7 @@ from graph.scores import Score, score_all, score_inputs
 from graph.store import catalogue
 from graph.store.evidence import observations
 from graph.store.tables import FOLD_ACTORS, FOLD_EDGES, FOLD_TIMES
+from indexer.snapshot import live_capabilities
 from search.facts import ArtifactFacts, read_facts, verdict_words
 
 

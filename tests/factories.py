@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Iterable
 from typing import Any
 
@@ -68,3 +69,30 @@ def make_evidence(artifact: str = "ann/tiny-classifier", verdict: str | None = "
         "tier": "artifact", "method": "classification", "method_version": "1", "time_us": next(_CLOCK),
     }  # fmt: skip
     return seal_evidence(**(defaults | fields))
+
+
+def make_page(first: SearchEvent, delivered: Iterable[tuple[str, bool]], **fields: Any) -> SearchEvent:
+    """The second page of a search, with (artifact, was it delivered before) pairs."""
+    results = tuple(
+        Delivered(artifact=artifact, uri="capability://a.b.c", position=10 + i, score=0.1, repeat=repeat)
+        for i, (artifact, repeat) in enumerate(delivered, start=1)
+    )
+    return make_search(parent=first.id, root=first.id, operation="page", offset=10, results=results, **fields)
+
+
+def make_log(seed: int, size: int) -> list[SearchEvent | OutcomeEvent]:
+    """A random log of few names, so that everything collides with everything."""
+    draw = random.Random(seed)
+    events: list[SearchEvent | OutcomeEvent] = []
+    for _ in range(size):
+        delivered = draw.sample(["a", "b", "c", "d"], draw.randint(0, 4))
+        search = make_search(
+            [(artifact, draw.choice(["capability://x.y.1", "capability://x.y.2", None])) for artifact in delivered],
+            actor=draw.choice(["ann", "bob", "anonymous"]), intent=draw.choice(["in_1", "in_2", None]),
+            synthetic=draw.random() < 0.1, abstained=draw.random() < 0.1,
+        )  # fmt: skip
+        events.append(search)
+        for artifact in delivered:
+            kinds = draw.sample(["click", "select", "success", "failure", "dismiss"], draw.randint(0, 3))
+            events += [make_outcome(search, artifact, kind, trust=draw.choice([0.0, 0.3, 1.0])) for kind in kinds]
+    return events

@@ -8,7 +8,7 @@ import math
 
 import pytest
 import rfc8785
-from tests.factories import DAY_0_US, make_outcome, make_search
+from factories import DAY_0_US, make_outcome, make_search
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -115,9 +115,12 @@ def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:
     assert canonical_json([333333333.33333329, 1e30, 4.50]) == b"[333333333.3333333,1e+30,4.5]"
 
 
-@pytest.mark.parametrize("value", [math.nan, 2**53, object(), "\ud800"])
-def test_what_is_not_json_has_no_digest(value: object) -> None:
-    with pytest.raises(ValueError, match="."):
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [(math.nan, "not representable"), (2**53, "safe integer"), (object(), "unsupported type"), ("\ud800", "non-UTF-8")],
+)
+def test_what_is_not_json_has_no_digest(value: object, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
         digest_of(value)
 
 

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import pytest
-from tests.factories import DAY_0_US, make_outcome, make_search
+from factories import DAY_0_US, make_log, make_outcome, make_page, make_search
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.events import CatalogueEvent, Delivered, Tombstone
+from graph.events import CatalogueEvent, Tombstone
 from graph.match_graph import Fold, fold, resolve_alias
-
-
-def make_page(first: Any, delivered: list[tuple[str, bool]], **fields: Any) -> Any:
-    results = tuple(
-        Delivered(artifact=artifact, uri="capability://a.b.c", position=10 + i, score=0.1, repeat=repeat)
-        for i, (artifact, repeat) in enumerate(delivered, start=1)
-    )
-    return make_search(parent=first.id, root=first.id, operation="page", offset=10, results=results, **fields)
 
 
 def test_an_empty_log_counts_nothing() -> None:
@@ -94,23 +85,6 @@ def test_each_actor_search_and_artifact_has_its_own_vote() -> None:
     assert counts.votes_on("c") == []
     assert counts.artifacts_near(["in_1", "in_2"]) == ["a", "b"]
     assert counts.artifacts_near(["in_2"]) == []
-
-
-def make_log(seed: int, size: int) -> list[Any]:
-    """A random log of few names, so that everything collides with everything."""
-    draw, events = random.Random(seed), []
-    for _ in range(size):
-        delivered = draw.sample(["a", "b", "c", "d"], draw.randint(0, 4))
-        search = make_search(
-            [(artifact, draw.choice(["capability://x.y.1", "capability://x.y.2", None])) for artifact in delivered],
-            actor=draw.choice(["ann", "bob", "anonymous"]), intent=draw.choice(["in_1", "in_2", None]),
-            synthetic=draw.random() < 0.1, abstained=draw.random() < 0.1,
-        )  # fmt: skip
-        events.append(search)
-        for artifact in delivered:
-            kinds = draw.sample(["click", "select", "success", "failure", "dismiss"], draw.randint(0, 3))
-            events += [make_outcome(search, artifact, kind, trust=draw.choice([0.0, 0.3, 1.0])) for kind in kinds]
-    return events
 
 
 @given(st.integers(0, 10_000), st.integers(0, 12))

@@ -8,6 +8,7 @@ import math
 
 import pytest
 import rfc8785
+from factories import make_evidence
 from pydantic import ValidationError
 from sqlalchemy import text
 
@@ -17,7 +18,6 @@ from graph.errors import EvidenceError
 from graph.home import Home
 from graph.store import evidence as store
 from graph.store.tables import EVIDENCE
-from tests.factories import make_evidence
 
 SHAPE = (
     "schema_version id kind artifact capability claim metric unit verdict reason_code reason tier measured successes n "

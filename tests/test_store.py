@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from factories import make_artifact
 from sqlalchemy import text
 
 from graph.artifacts import Capability, Weights
@@ -22,7 +23,6 @@ from graph.settings import Settings
 from graph.store import catalogue, database, evidence
 from graph.store.database import Database, read_meta, write_meta
 from graph.store.tables import METADATA
-from tests.factories import make_artifact
 
 
 # Schema -------------------------------------------------------------------------------------------------
@@ -60,7 +60,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_a_newer_database_is_refused(home: Home) -> None:
     with home.store.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(StoreError, match="schema 9999.*upgrade matchgraph"):
+    with pytest.raises(StoreError, match=r"schema 9999.*upgrade matchgraph"):
         open_home(home.settings)
 
 
@@ -111,12 +111,12 @@ def test_a_wrong_url_says_so_and_shows_no_password(url: str, hint: str) -> None:
 
 
 def test_a_database_that_is_read_only_full_or_locked_says_so(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(StoreError, match="full.*has room"), home.store.writing() as connection:
+    with pytest.raises(StoreError, match=r"full.*has room"), home.store.writing() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         write_meta(connection, "kept", "x" * 100_000)
     home.close()
-    with pytest.raises(StoreError, match="readonly.*writable"), home.store.writing() as connection:
+    with pytest.raises(StoreError, match=r"readonly.*writable"), home.store.writing() as connection:
         connection.exec_driver_sql("PRAGMA query_only = ON")
         write_meta(connection, "kept", "x")
     home.close()
@@ -146,7 +146,8 @@ def make_claim(artifact: str, value: float) -> Claim:
 
 def test_artifacts_are_read_as_they_were_saved(home: Home) -> None:
     given = make_artifact(
-        description="Ünïcode ✓", params=2**53 - 1, weights=Weights(path="/models/tiny"), claims=(make_claim("a", 78.3),),
+        description="Ünïcode ✓", params=2**53 - 1, weights=Weights(path="/models/tiny"),
+        claims=(make_claim("a", 78.3),),
         capabilities=(Capability(id="x", name="X", task="other.other", intents_served=("do x",), tags=("t",)),),
     )  # fmt: skip
     with home.store.writing() as connection:

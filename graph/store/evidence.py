@@ -56,16 +56,27 @@ def deciding_evidence(connection: Connection, artifact: str | None = None) -> di
     """The evidence that decides each claim, by claim id.
 
     The first complete attempt decides: a record with a verdict other than `error` and `unverifiable` stays; until
-    there is one, the newest record stands.
+    there is one, the newest record stands. Output that nobody could judge (`inconclusive`, `no_data`) is no complete
+    attempt, and a record about other weights (another model digest) starts anew.
     """
     deciding: dict[str, Evidence] = {}
     for record in all_evidence(connection, artifact):
         if record.claim is None or record.verdict is None:
             continue
         before = deciding.get(record.claim)
-        if before is None or before.verdict in ("error", "unverifiable"):
+        if before is None or not _complete(before) or _other_weights(before, record):
             deciding[record.claim] = record
     return deciding
+
+
+def _complete(record: Evidence) -> bool:
+    """Whether a record is of an attempt that came to a judgement."""
+    judged = record.verdict not in ("error", "unverifiable")
+    return judged and (record.verdict, record.reason_code) != ("inconclusive", "no_data")
+
+
+def _other_weights(before: Evidence, record: Evidence) -> bool:
+    return before.model is not None and record.model is not None and before.model.digest != record.model.digest
 
 
 def observations(connection: Connection, artifact: str | None = None) -> list[Evidence]:

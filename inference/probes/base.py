@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -201,6 +202,14 @@ def loading(what: str) -> Iterator[None]:
             raise ProbeFailure("unsafe_refused", f"{what}: it needs code of its own, which is never run") from error
         code: FailureCode = "oom" if is_out_of_memory(message) else "load_failed"
         raise ProbeFailure(code, f"{what}: {type(error).__name__}: {message}") from error
+
+
+def transformer_folder(folder: Path) -> Path:
+    """The folder where config.json lies: the folder itself, or the first module of a sentence-transformers model."""
+    listed = folder / "modules.json"
+    if (folder / "config.json").exists() or not listed.exists():
+        return folder
+    return folder / str(json.loads(listed.read_text(encoding="utf-8"))[0]["path"])
 
 
 def is_out_of_memory(message: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from inference.data import ItemKind, LabelledSet
 from inference.probes.base import (
+    LOAD_SAFELY,
     Measured,
     ProbeFailure,
     ProbeInfo,
@@ -55,18 +56,11 @@ class ClassificationProbe:
     def run(self, task: RunTask) -> dict[str, Any]:
         """The raw answer: the label of each item, in order."""
         import torch
-        from transformers import pipeline
 
         torch.manual_seed(task.seed)
         started = time.perf_counter()
         with loading("pipeline"):
-            classify = pipeline(
-                self._task,
-                model=str(task.folder),
-                device="cpu",
-                trust_remote_code=False,
-                model_kwargs={"use_safetensors": True, "local_files_only": True},
-            )
+            classify = self._pipeline(task)
         loaded = time.perf_counter()
         cut = self._cut(classify) if self._kind == "text" else {}
         answers: list[str] = []
@@ -82,6 +76,19 @@ class ClassificationProbe:
         if data is None:
             raise ValueError("a labelled set is needed")
         return score_answers(RawAnswers.model_validate_json(raw), data.labels, data.majority, len(data.classes))
+
+    def _pipeline(self, task: RunTask) -> Any:
+        """The pipeline, from parts that were each loaded from the folder alone."""
+        import transformers as library
+
+        picture = self._kind == "image"
+        model_class = library.AutoModelForImageClassification if picture else library.AutoModelForSequenceClassification
+        model = model_class.from_pretrained(task.folder, use_safetensors=True, **LOAD_SAFELY)
+        if picture:
+            processor = library.AutoImageProcessor.from_pretrained(task.folder, **LOAD_SAFELY)
+            return library.pipeline(self._task, model=model, image_processor=processor, device="cpu")
+        tokenizer = library.AutoTokenizer.from_pretrained(task.folder, **LOAD_SAFELY)
+        return library.pipeline(self._task, model=model, tokenizer=tokenizer, device="cpu")
 
     def _cut(self, classify: Any) -> dict[str, Any]:
         """How long texts are cut: at what the tokenizer and the model's positions allow."""

@@ -17,11 +17,11 @@ from inference.probes.base import (
     ProbeInfo,
     RawAnswers,
     RunTask,
-    Seconds,
     Subject,
     load_seconds,
     loading,
     score_answers,
+    transformer_folder,
 )
 
 TASKS: Final = ("text.sentence-similarity", "text.feature-extraction")
@@ -36,9 +36,9 @@ class _RawShape(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dimensions: int = Field(ge=1)
+    parameters: int = Field(ge=0)
     tokens: dict[str, int] = Field(max_length=4)
     finite: bool
-    load_s: Seconds
 
 
 class EmbeddingShapeProbe:
@@ -47,7 +47,7 @@ class EmbeddingShapeProbe:
     info = ProbeInfo(
         name="embedding",
         version="1",
-        metrics=("dimensions", "max_tokens"),
+        metrics=("dimensions", "max_tokens", "parameters"),
         tasks=TASKS,
         modules=MODULES,
         control="a text twice as long must give no more tokens",
@@ -62,12 +62,11 @@ class EmbeddingShapeProbe:
         import numpy as np
         from transformers import AutoConfig, AutoTokenizer
 
-        started = time.perf_counter()
         with loading("embeds"):
             model = load_sentence_model(task)
-            tokenizer = AutoTokenizer.from_pretrained(task.folder, **LOAD_SAFELY)
-            config = AutoConfig.from_pretrained(task.folder, **LOAD_SAFELY)
-        loaded = time.perf_counter()
+            folder = transformer_folder(task.folder)
+            tokenizer = AutoTokenizer.from_pretrained(folder, **LOAD_SAFELY)
+            config = AutoConfig.from_pretrained(folder, **LOAD_SAFELY)
         vector = np.asarray(model.encode(["One sentence."], show_progress_bar=False))[0]
         tokens = {}
         for loader, count in (
@@ -82,17 +81,17 @@ class EmbeddingShapeProbe:
             del tokens["transformers"]  # the tokenizer alone would let more through than the model can read
         return {
             "dimensions": int(vector.shape[0]),
+            "parameters": sum(tensor.numel() for tensor in model.parameters()),
             "tokens": tokens,
             "finite": bool(np.isfinite(vector).all()),
-            "load_s": loaded - started,
         }
 
     def score(self, raw: bytes, data: LabelledSet | None) -> Measured:
         """Dimensions, and `max_tokens@loader` for each loader that has a limit."""
         answer = _RawShape.model_validate_json(raw)
         tokens = {f"max_tokens@{loader}": float(count) for loader, count in sorted(answer.tokens.items())}
-        values = {"dimensions": float(answer.dimensions), **tokens}
-        return Measured(loads=True, finite=answer.finite, values=values, observed={"load_s": answer.load_s})
+        values = {"dimensions": float(answer.dimensions), "parameters": float(answer.parameters), **tokens}
+        return Measured(loads=True, finite=answer.finite, values=values)
 
 
 class SimilarityProbe:

@@ -22,6 +22,7 @@ from inference.probes.base import (
     load_seconds,
     loading,
     one_line,
+    transformer_folder,
 )
 
 _REPEATS: Final = 5
@@ -119,6 +120,7 @@ def load_declared(folder: Path) -> tuple[Any, dict[str, Any]]:
     """
     import transformers
 
+    folder = transformer_folder(folder)
     config = transformers.AutoConfig.from_pretrained(folder, **LOAD_SAFELY)
     named = (getattr(config, "architectures", None) or ["AutoModel"])[0]
     declared = getattr(transformers, str(named), None)

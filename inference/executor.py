@@ -1,0 +1,419 @@
+"""Verification of artifacts: survey their files, run what is trusted and not yet finished, judge, record."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from graph.artifacts import Artifact
+from graph.claims import Claim, Evidence
+from graph.digest import digest_of
+from graph.errors import InputError
+from graph.events import now_us
+from graph.home import Home
+from graph.store.catalogue import find_artifact
+from graph.store.evidence import (
+    all_evidence,
+    append_evidence,
+    deciding_evidence,
+    finish_unit,
+    finished_unit,
+    trust,
+    trusted_names,
+)
+from inference.conclude import UnitResult, conclude
+from inference.data import LabelledSet, open_data
+from inference.digests import FileDigests
+from inference.ground import Ground, Shelf, survey
+from inference.probes import LOADING, PROBES, WITHOUT_DATA
+from inference.records import (
+    History,
+    evidence_of,
+    library_versions,
+    observations_of_files,
+    observations_of_unit,
+    processor,
+)
+from inference.routing import Need, route
+from inference.stage import stage_items, stage_model
+from inference.zygote import Answer, Limits, Zygote
+
+DEVICES: Final = ("cpu",)
+CLAIMED: Final = "claimed"
+"""How a claim without a verdict is counted."""
+_SEED: Final = 0
+_BASE_MEMORY_BYTES: Final = 3 << 30
+_BATCH: Final = 200
+"""Artifacts whose records are written in one transaction, where nothing had to be run for them."""
+
+
+@dataclass(frozen=True)
+class VerifyOptions:
+    """How to verify: labelled sets by name, a time budget, names to trust.
+
+    `budget_s` bounds the whole run (None: no bound); `unit_timeout_s` one unit of work; `trust` holds artifact names
+    or model digests, remembered in the home.
+    """
+
+    data: Mapping[str, Path] = field(default_factory=dict)
+    budget_s: float | None = None
+    trust: tuple[str, ...] = ()
+    device: str = "cpu"
+    unit_timeout_s: float = 120.0
+
+
+@dataclass(frozen=True)
+class VerifyProgress:
+    """Where a run is: `done` of `total` steps, and what is worked on now ("survey" or a probe's name)."""
+
+    done: int
+    total: int
+    artifact: str
+    step: str
+
+
+@dataclass(frozen=True)
+class VerdictCount:
+    """How many claims stand at a verdict with a reason; `verdict` is `claimed` where there is none yet."""
+
+    verdict: str
+    reason_code: str
+    claims: int
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What a run came to. The `counts` sum up to `claims`.
+
+    Units of work are `run`, `resumed` (finished in an earlier run) or `left` (the budget ended before them);
+    `records` were appended. `import_s` is the worker's start, 0 where nothing had to be run.
+    """
+
+    artifacts: int
+    local_models: int
+    claims: int
+    counts: tuple[VerdictCount, ...]
+    units_run: int
+    units_resumed: int
+    units_left: int
+    records: int
+    duration_s: float
+    import_s: float
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """One unit of work: a probe on a model, with a set or without, and the claims that wait for it."""
+
+    ground: Ground
+    probe: str
+    data: LabelledSet | None
+    claims: tuple[Claim, ...]
+
+    @property
+    def id(self) -> str:
+        """The same for the same model, probe, set, device and libraries (major and minor versions)."""
+        model = self.ground.model.digest if self.ground.model is not None else ""
+        versions = {name: version.split(".")[:2] for name, version in library_versions()}
+        data = self.data.digest if self.data is not None else ""
+        parts = [model, self.probe, PROBES[self.probe].info.version, data, "cpu", versions]
+        return "un_" + digest_of(parts)[:32]
+
+    @property
+    def cost_s(self) -> float:
+        """Seconds that it will take, roughly."""
+        return PROBES[self.probe].cost_s(self.ground.subject, self.data) or 0.0
+
+
+def verify_artifacts(
+    home: Home,
+    artifacts: Sequence[Artifact],
+    options: VerifyOptions,
+    on_progress: Callable[[VerifyProgress], None] | None = None,
+) -> VerifyReport:
+    """What verification came to, after recording evidence for every claim that could be judged.
+
+    Parameters
+    ----------
+    home : Home
+        Where finished units, evidence and trust are kept. Each unit is recorded when it is finished, so that an
+        interrupted run goes on where it stopped.
+    artifacts : sequence of Artifact
+        What to verify: all their claims.
+    options : VerifyOptions
+        Labelled sets, budget, trust.
+    on_progress : callable or None
+        Hears of every step before it begins.
+
+    Raises
+    ------
+    SourceError
+        A labelled set cannot be read.
+    UnknownArtifact
+        A name to trust is that of no artifact.
+    InputError
+        The device is not supported.
+    ModelError
+        The worker cannot be started.
+    """
+    started = time.perf_counter()
+    if options.device not in DEVICES:
+        raise InputError(f"device {options.device!r}: this version runs models on {', '.join(DEVICES)} only")
+    shelf = Shelf({name: open_data(name, path) for name, path in sorted(options.data.items())})
+    trusted = _remember_trust(home, options.trust)
+    run = _Run(home, shelf, options, started, on_progress)
+    grounds = run.survey_all(artifacts, trusted)
+    units = list(run.plan(grounds))
+    import_s = run.run_all(units) if units else 0.0
+    counts = _count(home, artifacts, run.unreached)
+    return VerifyReport(
+        artifacts=len(artifacts),
+        local_models=sum(ground.facts is not None for ground in grounds),
+        claims=sum(count.claims for count in counts),
+        counts=counts,
+        units_run=run.done["run"],
+        units_resumed=run.done["resumed"],
+        units_left=run.done["left"],
+        records=run.done["records"],
+        duration_s=time.perf_counter() - started,
+        import_s=import_s,
+    )
+
+
+def _remember_trust(home: Home, names: Sequence[str]) -> frozenset[str]:
+    """All that the user trusts, with the new names; a name that is neither a digest nor an artifact is an error."""
+    with home.store.writing() as connection:
+        for name in names:
+            if len(name) != 64 or set(name) - set("0123456789abcdef"):
+                find_artifact(connection, name)
+        trust(connection, list(names))
+        return trusted_names(connection)
+
+
+class _Run:
+    """One run: what it works with, and what it has done so far."""
+
+    def __init__(
+        self,
+        home: Home,
+        shelf: Shelf,
+        options: VerifyOptions,
+        started: float,
+        on_progress: Callable[[VerifyProgress], None] | None,
+    ) -> None:
+        self._home, self._shelf, self._options = home, shelf, options
+        self._started, self._on_progress = started, on_progress
+        self._histories: dict[str, History] = {}
+        self._waiting: dict[str, list[tuple[Claim, Need]]] = {}
+        self.done: Counter[str] = Counter()
+        self.unreached: set[str] = set()
+
+    def survey_all(self, artifacts: Sequence[Artifact], trusted: frozenset[str]) -> list[Ground]:
+        """What is known of each artifact; records all that needs no run."""
+        grounds: list[Ground] = []
+        digests = FileDigests(self._home.path / "digests.json")
+        with _Writer(self._home) as writer:
+            for number, artifact in enumerate(artifacts):
+                self._tell(number, len(artifacts), artifact, "survey")
+                if self._left_s() <= 0 and artifact.weights.path is not None:  # reading large files takes time too
+                    self._leave(artifact.claims)
+                    continue
+                ground = survey(artifact, trusted, digests)
+                grounds.append(ground)
+                self._settle(ground, writer)
+        digests.save()
+        self.done["records"] += writer.written
+        return grounds
+
+    def _settle(self, ground: Ground, writer: _Writer) -> None:
+        artifact, now = ground.artifact, now_us()
+        with self._home.store.reading() as connection:
+            history = History(all_evidence(connection, artifact.id))
+        self._histories[artifact.id] = history
+        waiting = self._waiting.setdefault(artifact.id, [])
+        records = observations_of_files(ground, now)
+        for claim in artifact.claims:
+            routed = route(claim, ground, self._shelf)
+            if isinstance(routed, Need):
+                waiting.append((claim, routed))
+            else:
+                records.append(evidence_of(claim, routed, ground, None, now))
+        writer.add(_news(history, records))
+
+    def plan(self, grounds: Iterable[Ground]) -> Iterator[_Unit]:
+        """The units of work: loading first for every model that may run, then what claims wait for."""
+        for ground in grounds:
+            if not ground.runnable:
+                continue
+            needs: dict[tuple[str, str], _Unit] = {}
+            fixed = [LOADING, *(probe for probe in WITHOUT_DATA if probe.cost_s(ground.subject, None) is not None)]
+            for probe in fixed:
+                needs[probe.info.name, ""] = _Unit(ground, probe.info.name, None, ())
+            for claim, need in self._waiting[ground.artifact.id]:
+                key = (need.probe, need.data.digest if need.data is not None else "")
+                before = needs.get(key, _Unit(ground, need.probe, need.data, ()))
+                needs[key] = _Unit(ground, need.probe, need.data, (*before.claims, claim))
+            yield from needs.values()
+
+    def run_all(self, units: Sequence[_Unit]) -> float:
+        """Run or resume all units, each recorded when it is finished; seconds that the worker took to start."""
+        modules = sorted({module for unit in units for module in PROBES[unit.probe].info.modules})
+        broken: dict[str, UnitResult] = {}
+        with Zygote(modules) as zygote:
+            for number, unit in enumerate(units):
+                self._tell(number, len(units), unit.ground.artifact, unit.probe)
+                artifact = unit.ground.artifact.id
+                result = broken.get(artifact) or self._result(zygote, unit)
+                if result is None:
+                    self._leave(unit.claims)
+                    continue
+                if unit.probe == LOADING.info.name and not result.usable:
+                    broken[artifact] = result
+                self._record(unit, result)
+            return zygote.import_s
+
+    def _result(self, zygote: Zygote, unit: _Unit) -> UnitResult | None:
+        """The result of a unit: kept from an earlier run, or run now; None where the budget does not reach."""
+        with self._home.store.reading() as connection:
+            kept = finished_unit(connection, unit.id)
+        if kept is not None:
+            self.done["resumed"] += 1
+            return UnitResult.model_validate_json(kept)
+        left_s = self._left_s()
+        if unit.cost_s > left_s:
+            self.done["left"] += 1
+            return None
+        timeout_s = min(self._options.unit_timeout_s, left_s)
+        answer = _run_unit(zygote, unit, timeout_s)
+        if answer.failure == "timeout" and timeout_s < self._options.unit_timeout_s:
+            self.done["left"] += 1  # the budget ended, not the unit's own time
+            return None
+        self.done["run"] += 1
+        return _result_of(unit, answer)
+
+    def _record(self, unit: _Unit, result: UnitResult) -> None:
+        """Write a unit's result and what follows from it, in one transaction."""
+        ground, now = unit.ground, now_us()
+        records = observations_of_unit(ground, result, now) if result.unit == unit.id else []
+        records += [evidence_of(claim, conclude(claim, ground, result), ground, result, now) for claim in unit.claims]
+        news = _news(self._histories[ground.artifact.id], records)
+        with self._home.store.writing() as connection:
+            if result.lasting and result.unit == unit.id:
+                finish_unit(connection, unit.id, ground.artifact.id, unit.probe, result.model_dump_json())
+            append_evidence(connection, news)
+        self.done["records"] += len(news)
+
+    def _left_s(self) -> float:
+        budget_s = self._options.budget_s
+        return float("inf") if budget_s is None else budget_s - (time.perf_counter() - self._started)
+
+    def _leave(self, claims: Iterable[Claim]) -> None:
+        self.unreached.update(claim.id for claim in claims)
+
+    def _tell(self, done: int, total: int, artifact: Artifact, step: str) -> None:
+        if self._on_progress is not None:
+            self._on_progress(VerifyProgress(done, total, artifact.slug, step))
+
+
+class _Writer:
+    """Appends records in batches, and what is left when it is closed, also after an interruption."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._pending: list[Evidence] = []
+        self._artifacts = 0
+        self.written = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._flush()
+
+    def add(self, records: Sequence[Evidence]) -> None:
+        """Keep an artifact's records for the next batch."""
+        self._pending += records
+        self._artifacts += 1
+        if self._artifacts >= _BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._pending:
+            with self._home.store.writing() as connection:
+                append_evidence(connection, self._pending)
+        self.written += len(self._pending)
+        self._pending, self._artifacts = [], 0
+
+
+def _news(history: History, records: Sequence[Evidence]) -> list[Evidence]:
+    """The records that say something new, in order; the history takes them in."""
+    news = []
+    for record in records:
+        if history.is_news(record):
+            history.add(record)
+            news.append(record)
+    return news
+
+
+def _run_unit(zygote: Zygote, unit: _Unit, timeout_s: float) -> Answer:
+    """How a unit's child ended; the staged files are removed."""
+    facts = unit.ground.facts
+    folder = zygote.scratch / unit.id
+    try:
+        stage_model(facts.files if facts is not None else (), folder / "model")
+        if unit.data is not None:
+            stage_items(unit.data, folder / "items")
+        limits = Limits(
+            memory_bytes=_BASE_MEMORY_BYTES + 4 * (facts.size_bytes if facts is not None else 0),
+            cpu_s=int(min(timeout_s, 86_400.0)) + 10,
+        )
+        items = folder / "items" if unit.data is not None else None
+        return zygote.run(unit.probe, folder / "model", items, limits, timeout_s, _SEED)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _result_of(unit: _Unit, answer: Answer) -> UnitResult:
+    """A unit's result from the child's answer, which is scored here and nowhere else."""
+    common = UnitResult(
+        unit=unit.id,
+        probe=unit.probe,
+        version=PROBES[unit.probe].info.version,
+        data=unit.data.used() if unit.data is not None else None,
+        seed=_SEED,
+        device=processor(),
+        libraries=dict(library_versions()),
+        layers=answer.layers,
+        duration_s=answer.duration_s,
+    )
+    if answer.raw is None:
+        return common.model_copy(update={"failure": answer.failure or "crashed", "what": answer.what})
+    try:
+        measured = PROBES[unit.probe].score(answer.raw, unit.data)
+    except ValueError as error:  # pydantic's ValidationError is one
+        what = f"its answer is not what the probe answers: {' '.join(str(error).split())[:200]}"
+        return common.model_copy(update={"failure": "crashed", "what": what})
+    return common.model_copy(update={"measured": measured})
+
+
+def _count(home: Home, artifacts: Sequence[Artifact], unreached: set[str]) -> tuple[VerdictCount, ...]:
+    """Claims by verdict and reason as they stand now, sorted; each claim is counted once."""
+    counts: Counter[tuple[str, str]] = Counter()
+    with home.store.reading() as connection:
+        for artifact in artifacts:
+            deciding = deciding_evidence(connection, artifact.id)
+            for claim in artifact.claims:
+                record = deciding.get(claim.id)
+                if record is None or record.verdict is None:
+                    counts[CLAIMED, "budget" if claim.id in unreached else ""] += 1
+                else:
+                    counts[record.verdict, record.reason_code or ""] += 1
+    return tuple(VerdictCount(verdict, code, count) for (verdict, code), count in sorted(counts.items()))

@@ -1,0 +1,227 @@
+"""Evidence records: sealed from findings and observations, and told apart from what is already known."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import platform
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from graph.claims import Claim, Evidence, Interval, Scope, seal_evidence
+from graph.constants import INTERVAL_LEVEL
+from graph.metrics import METRICS
+from inference.conclude import UnitResult, header_differs
+from inference.ground import Ground
+from inference.routing import FACTS, FACTS_VERSION, Finding
+from inference.verdicts import proportion_interval
+
+OBSERVED_UNITS: Final = {
+    "load_s": "seconds",
+    "seconds_per_item": "seconds",
+    "peak_memory_bytes": "bytes",
+    "formats": "none",
+}
+"""Observations beyond the metric table: seconds to load, seconds an item of a labelled set, peak bytes above the bare
+libraries, formats of the weight files."""
+_LIBRARIES: Final = ("torch", "transformers", "sentence-transformers", "tokenizers", "safetensors", "numpy", "pillow")
+_PATHS: Final = re.compile(r"(?<![\w./])(?:/[\w.+@~-]+){2,}/?|(?<![\w])[A-Za-z]:\\[^\s'\"]+")
+_MEASURED_ANEW: Final = ("id", "time_us", "duration_s")
+
+
+def evidence_of(claim: Claim, finding: Finding, ground: Ground, result: UnitResult | None, time_us: int) -> Evidence:
+    """The sealed record of a finding on a claim; `result` is the unit that it rests on, None for a check."""
+    judgement = finding.judgement
+    flags = {*judgement.flags}
+    if result is not None and claim.metric == "parameters" and header_differs(ground, result):
+        flags.add("header_differs")
+    if result is not None and result.measured is not None:
+        flags |= set(result.measured.flags)
+    decided = finding.tier is not None
+    return seal_evidence(
+        kind="check" if result is None else "probe",
+        artifact=ground.artifact.id,
+        capability=claim.capability,
+        claim=claim.id,
+        metric=claim.metric,
+        unit=claim.unit,
+        verdict=judgement.verdict,
+        reason_code=judgement.reason_code,
+        reason=without_paths(judgement.reason),
+        tier=finding.tier,
+        measured=finding.measured,
+        successes=finding.successes,
+        n=finding.n,
+        interval=judgement.interval,
+        threshold=judgement.threshold,
+        decisive_n=judgement.decisive_n,
+        detectable=judgement.detectable,
+        method=finding.method,
+        method_version=finding.method_version,
+        control=finding.control,
+        scope=_scope(claim, finding, result) if decided else claim.conditions,
+        model=ground.model,
+        flags=tuple(sorted(flags)),
+        time_us=time_us,
+        repeat=repeat_command(ground, result),
+        **_run_fields(result),
+    )
+
+
+def _run_fields(result: UnitResult | None) -> dict[str, Any]:
+    """The fields of a record that tell how the run was made."""
+    if result is None:
+        return {}
+    return {
+        "unit_id": result.unit, "seed": result.seed, "data": result.data, "libraries": result.libraries,
+        "device": result.device, "sandbox": result.layers, "duration_s": result.duration_s,
+    }  # fmt: skip
+
+
+def _scope(claim: Claim, finding: Finding, result: UnitResult | None) -> Scope:
+    """The scope of what was measured for a claim."""
+    if result is None:
+        return Scope()
+    dataset = result.data.name if result.data is not None else None
+    return Scope(dataset=dataset, device="cpu", runtime="torch", batch_size=1 if dataset else None, threads=1,
+                 loader=finding.loader)  # fmt: skip
+
+
+def observations_of_files(ground: Ground, time_us: int) -> list[Evidence]:
+    """What the files say by themselves, as observations: formats, bytes, parameters, labels, dimensions, context."""
+    facts = ground.facts
+    if facts is None:
+        return []
+    found: dict[str, float | str | None] = {
+        "size_bytes": facts.size_bytes or None, "parameters": facts.parameters, "labels": facts.labels,
+        "dimensions": facts.dimensions, "context": facts.context, "formats": ", ".join(facts.formats) or None,
+    }  # fmt: skip
+    return [
+        _observation(ground, metric, value, FACTS, FACTS_VERSION, Scope(), time_us)
+        for metric, value in found.items()
+        if value is not None
+    ]
+
+
+def observations_of_unit(ground: Ground, result: UnitResult, time_us: int) -> list[Evidence]:
+    """What a unit measured besides, as observations with their scope: seconds, bytes, tokens, the accuracy itself."""
+    measured = result.measured
+    if measured is None:
+        return []
+    dataset = result.data.name if result.data is not None else None
+    scope = Scope(dataset=dataset, device="cpu", runtime="torch", batch_size=1, threads=1)
+    run = {"result": result}
+    records = [
+        _observation(ground, metric, value, result.probe, result.version, scope, time_us, **run)
+        for metric, value in sorted(measured.observed.items())
+    ]
+    for name, value in sorted(measured.values.items()):
+        metric, _, loader = name.partition("@")
+        if loader:
+            by_loader = Scope(loader=loader, runtime="torch")
+            records.append(_observation(ground, metric, value, result.probe, result.version, by_loader, time_us, **run))
+    if measured.successes is not None and measured.n:
+        low, high = proportion_interval(measured.successes, measured.n)
+        interval = Interval(low=100 * low, high=100 * high, level=INTERVAL_LEVEL, method="clopper-pearson")
+        share = 100 * measured.successes / measured.n
+        records.append(
+            _observation(ground, "accuracy", share, result.probe, result.version, scope, time_us, **run,
+                         interval=interval, successes=measured.successes, n=measured.n, control=measured.control)
+        )  # fmt: skip
+    return records
+
+
+def _observation(
+    ground: Ground, metric: str, value: float | str, method: str, version: str, scope: Scope, time_us: int,
+    result: UnitResult | None = None, **more: Any,
+) -> Evidence:  # fmt: skip
+    unit = METRICS[metric].unit if metric in METRICS else OBSERVED_UNITS[metric]
+    return seal_evidence(
+        kind="observation", artifact=ground.artifact.id, metric=metric, unit=unit, tier="artifact", measured=value,
+        method=method, method_version=version, scope=scope, model=ground.model, time_us=time_us,
+        repeat=repeat_command(ground, result), **_run_fields(result), **more,
+    )  # fmt: skip
+
+
+def repeat_command(ground: Ground, result: UnitResult | None) -> str:
+    """The command that repeats a record, with names only: no path of anybody's disk."""
+    words = ["matchgraph", "verify", ground.artifact.slug]
+    if result is not None and result.data is not None and result.data.declared_by == "operator":
+        words += ["--data", f"{result.data.name}=…"]
+    if result is not None and ground.trust in ("name", "digest"):
+        words += ["--trust", ground.artifact.slug]
+    return " ".join(words)
+
+
+def without_paths(text: str) -> str:
+    """A text with the paths of files replaced by "…": records are shown to others."""
+    return _PATHS.sub("…", text)
+
+
+@functools.cache
+def library_versions() -> tuple[tuple[str, str], ...]:
+    """Versions of Python and of the libraries that run models, by name; those not installed are left out."""
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return tuple(sorted(found.items()))
+
+
+@functools.cache
+def processor() -> str:
+    """The device that probes run on, with the processor's model name where the system tells it."""
+    name = platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+    except OSError:
+        name = platform.processor() or name
+    return f"cpu ({name})"
+
+
+class History:
+    """What is recorded about one artifact, to tell news from repetition."""
+
+    def __init__(self, records: Iterable[Evidence]) -> None:
+        self._newest: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._decided: dict[str, str | None] = {}
+        for record in records:
+            self.add(record)
+
+    def add(self, record: Evidence) -> None:
+        """Take a record into account."""
+        self._newest[_key(record)] = _substance(record)
+        if record.claim is not None and record.verdict in ("verified", "refuted", "inconclusive"):
+            self._decided[record.claim] = _model_digest(record)
+
+    def is_news(self, record: Evidence) -> bool:
+        """Whether a record says anything new.
+
+        Not the same again, and not "cannot be tried now" about a claim that was decided on these weights: a set that
+        is not given today takes back nothing.
+        """
+        if self._newest.get(_key(record)) == _substance(record):
+            return False
+        if record.verdict != "unverifiable" or record.claim not in self._decided:
+            return True
+        weights = _model_digest(record)
+        return weights is not None and weights != self._decided[record.claim]
+
+
+def _model_digest(record: Evidence) -> str | None:
+    return record.model.digest if record.model is not None else None
+
+
+def _key(record: Evidence) -> tuple[str, ...]:
+    if record.claim is not None:
+        return "claim", record.claim
+    return "observation", record.metric, record.scope.model_dump_json()
+
+
+def _substance(record: Evidence) -> dict[str, Any]:
+    return record.model_dump(mode="json", exclude=set(_MEASURED_ANEW))
