@@ -10,35 +10,57 @@ DAY_US: Final = 86_400 * 1_000_000
 
 # Outcomes ---------------------------------------------------------------------------------------------
 OUTCOME_VALUE: Final = {"click": 0.2, "select": 0.6, "success": 1.0, "failure": -0.5, "dismiss": -0.2}
+"""What an outcome is worth at position 1, fresh and fully trusted."""
 OUTCOME_LEVEL: Final = {"click": 1, "dismiss": 2, "select": 3, "success": 4, "failure": 4}
 """The strongest outcome per actor, search and artifact counts, in this order."""
 EXAMINATION_EXPONENT: Final = 0.7
+"""Examination at position p is p to the minus this."""
 EXAMINATION_FLOOR: Final = 0.1
+"""Examination is at least this, so that a deep result counts at most ten times its value."""
 HALF_LIFE_DAYS: Final = 180.0
+"""An outcome's weight halves in this many days."""
 ACTOR_CAP: Final = 1.0
+"""One actor's votes on one artifact, over all intents, weigh at most this in size."""
 SHRINK_ACTORS: Final = 4.0
+"""k distinct actors shrink what they say by k / (k + this)."""
 TOKEN_LIFE_DAYS: Final = 30
+"""An outcome token is taken for this many days."""
 SUCCESS_INTERVAL_LEVEL: Final = 0.90
+"""Level of the success rate's interval."""
 
 # Scores -----------------------------------------------------------------------------------------------
 RANK_WEIGHTS: Final = {"adoption": 25.0, "quality": 25.0, "ecosystem": 10.0, "match_graph": 30.0, "freshness": 10.0}
+"""Points of a rank that each component is worth; the same for every type."""
 RANK_PRIOR: Final = 0.5
+"""What an unknown component counts where none of its type is known."""
 RANK_LEAST_KNOWN: Final = 50.0
+"""Under this many known points an artifact is not ranked."""
 ADOPTION_FLOOR: Final = 20.0
+"""Counts are measured against the 95th percentile of their type, but at least against this."""
 ADOPTION_PERCENTILE: Final = 95.0
+"""The percentile that counts as full adoption."""
 QUALITY_TIER_WEIGHT: Final = {"artifact": 1.0, "architecture": 0.5, "text": 0.25}
+"""What a verdict of each tier weighs."""
 QUALITY_CONFIDENCE: Final = 0.95
+"""Confidence of the one-sided Wilson lower bound."""
 ECOSYSTEM_SCALE: Final = 5.0
+"""This many things around an artifact give an ecosystem of 1 - 1/e."""
 PAGERANK_DAMPING: Final = 0.85
+"""The chance that a walk goes on."""
 PAGERANK_TOLERANCE: Final = 1e-12
+"""Walks stop when a step moves less than this in sum."""
 FRESHNESS_REVISION_DAYS: Final = 365.0
+"""Half-life of a revision's age."""
 FRESHNESS_EVIDENCE_DAYS: Final = 180.0
+"""Half-life of the age of the newest evidence."""
 
 # Verdicts ---------------------------------------------------------------------------------------------
 INTERVAL_LEVEL: Final = 0.95
+"""Level of the two-sided intervals that decide verdicts."""
 MARGIN_POINTS: Final = 1.0
 """δ for accuracies, in percentage points."""
 PREPROCESSING_POINTS: Final = 0.5
+"""A difference within this many points may come from preprocessing: inconclusive."""
 RUNS_ABOVE_CHANCE: Final = 0.25
 """`runs` needs at least chance + this share of the way from chance to 1."""
 
@@ -46,8 +68,11 @@ RUNS_ABOVE_CHANCE: Final = 0.25
 LEXICAL_WEIGHT: Final = 0.3
 """Fused score = cosine + LEXICAL_WEIGHT · BM25 / (largest BM25 of the query) + VOTE_WEIGHT · votes."""
 VOTE_WEIGHT: Final = 0.4
+"""Weight of the neighbouring intents' votes in the fused score."""
 VOTE_NEIGHBOURS: Final = 20
+"""How many of the nearest intents vote."""
 VOTE_TEMPERATURE: Final = 0.1
+"""An intent at cosine c votes with weight exp((c - 1) / this)."""
 VOTE_LEAST_SIMILARITY: Final = 0.5
 """Intents less similar than this do not vote (cosine of query vectors)."""
 ACTOR_EPSILON: Final = VOTE_WEIGHT * ACTOR_CAP / (1.0 + SHRINK_ACTORS)
@@ -65,6 +90,7 @@ ABSTAIN_BELOW: Final = 0.20
 QUERY_MAX_CHARS: Final = 2_000
 """A longer query is cut here, and the answer says so."""
 LIMIT_MAX: Final = 100
+"""The most results of one page."""
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def explain_artifact(match_graph: MatchGraph, artifact: str) -> Explanation:
         distinct_actors=sum(delivered == node.id for delivered, _ in fold.actors),
         voters=voters, selecting_actors=selecting_actors(votes),
         positive=everything.positive, negative=everything.negative,
-        pagerank=match_graph.pagerank[node], flow=match_graph.flows.get(node.id, 0.0),
+        pagerank=match_graph.pagerank[node], flow=match_graph.walks.flows.get(node.id, 0.0),
         shrink=voters / (voters + SHRINK_ACTORS), success=success_rate(weighed.vote for weighed in votes),
         paths=_paths(match_graph, node.id), votes=tuple(votes),
         neighbours=tuple(match_graph.neighbors(node.key)),

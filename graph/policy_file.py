@@ -14,6 +14,7 @@ from graph.errors import QueryError, SourceError
 from graph.policy import POLICIES, Policy
 
 FILE_MAX_BYTES: Final = 65_536
+DEPTH_MAX: Final = 8
 _POLICY: Final = TypeAdapter(Policy)
 
 
@@ -90,8 +91,7 @@ def _parse(file: Path) -> tuple[yaml.Node, dict[str, Any]]:
             content = stream.read(FILE_MAX_BYTES + 1)
         if len(content) > FILE_MAX_BYTES:
             raise SourceError(f"is larger than {FILE_MAX_BYTES} bytes: a policy is short", file=str(file))
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, yaml.SafeLoader)):
-            raise SourceError("has YAML aliases (*name): write the value out", file=str(file), code="policy")
+        _check_shape(content, file)
         root, given = yaml.compose(content, yaml.SafeLoader), yaml.safe_load(content)
     except OSError as error:
         raise SourceError(f"{error.strerror or error}: give a policy's name or file", file=str(file)) from error
@@ -103,6 +103,20 @@ def _parse(file: Path) -> tuple[yaml.Node, dict[str, Any]]:
     if not isinstance(given, dict) or root is None:
         raise SourceError("is not a mapping: write one `field: value` a line", file=str(file), line=1, code="policy")
     return root, {str(key): value for key, value in given.items()}
+
+
+def _check_shape(content: bytes, file: Path) -> None:
+    """Refuse, before anything is built from it, what makes YAML expensive: aliases and deep nesting."""
+    depth = 0
+    for event in yaml.parse(content, yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        line = event.start_mark.line + 1 if event.start_mark else None
+        if isinstance(event, yaml.AliasEvent):
+            problem = "has YAML aliases (*name): write the value out"
+            raise SourceError(problem, file=str(file), line=line, code="policy")
+        if depth > DEPTH_MAX:
+            problem = f"is nested deeper than {DEPTH_MAX}: a policy is a list of fields"
+            raise SourceError(problem, file=str(file), line=line, code="policy")
 
 
 def _line_of(root: yaml.Node, place: Sequence[str | int]) -> int:

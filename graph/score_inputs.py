@@ -14,10 +14,12 @@ from sqlalchemy import Connection, func, select
 from graph.artifacts import Artifact, slug_of
 from graph.claims import Tier
 from graph.match_graph import resolve_alias
-from graph.statistics import Node, read_match_graph
-from graph.store.catalogue import all_artifacts, assignments, stated_claims
-from graph.store.evidence import deciding_evidence
-from graph.store.tables import EVIDENCE
+from graph.store.catalogue import CATALOGUE_CHANGED, all_artifacts, assignments, read_aliases, stated_claims
+from graph.store.database import read_meta
+from graph.store.evidence import count_evidence, deciding_evidence
+from graph.store.log import VOTES_CHANGED, read_votes
+from graph.store.tables import EVIDENCE, FOLD_TIMES
+from graph.walks import Node, walk_votes
 from graph.weights import selecting_actors
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,20 +63,22 @@ class ScoreInput:
 def score_inputs(connection: Connection, as_of_us: int) -> list[ScoreInput]:
     """The score inputs of all artifacts that are not retired, sorted by id, as of a moment."""
     artifacts = all_artifacts(connection)
-    match_graph = read_match_graph(connection, as_of_us)
+    aliases = read_aliases(connection)
+    fold = read_votes(connection)
+    walks = walk_votes(fold, as_of_us, aliases)
     decided = _decided_claims(connection)
-    shared = _shared_capabilities(connection, artifacts, match_graph.aliases)
+    shared = _shared_capabilities(connection, artifacts, aliases)
     derivatives = count_derivatives(artifacts)
     newest = _newest_evidence(connection, as_of_us)
     return [
         ScoreInput(
             artifact=artifact.id, type=artifact.type,
             downloads=artifact.signals.downloads, likes=artifact.signals.likes, stars=artifact.signals.stars,
-            times_matched=match_graph.fold.times[artifact.id],
-            selecting_actors=selecting_actors(match_graph.votes.get(artifact.id, ())),
-            voters=match_graph.voters(artifact.id),
-            pagerank=match_graph.pagerank.get(Node("artifact", artifact.id), 0.0),
-            flow=match_graph.flows.get(artifact.id, 0.0),
+            times_matched=fold.times[artifact.id],
+            selecting_actors=selecting_actors(walks.votes.get(artifact.id, ())),
+            voters=walks.voters(artifact.id),
+            pagerank=walks.ranks.get(Node("artifact", artifact.id), 0.0),
+            flow=walks.flows.get(artifact.id, 0.0),
             decided=tuple(decided.get(artifact.id, ())), formats=len(set(artifact.formats)),
             libraries=1 if artifact.library else 0, derivatives=derivatives[artifact.id],
             shared_capabilities=shared[artifact.id],
@@ -83,6 +87,16 @@ def score_inputs(connection: Connection, as_of_us: int) -> list[ScoreInput]:
         )
         for artifact in artifacts
     ]  # fmt: skip
+
+
+def score_stamp(connection: Connection) -> tuple[str | None, str | None, int, int]:
+    """What differs when scores may differ for another reason than time: votes, catalogue, deliveries, evidence.
+
+    Cheap beside reading the inputs. A search changes it only where it delivers an artifact for the first time.
+    """
+    delivered = int(connection.execute(select(func.count()).select_from(FOLD_TIMES)).scalar_one())
+    changed = (read_meta(connection, VOTES_CHANGED), read_meta(connection, CATALOGUE_CHANGED))
+    return (*changed, delivered, count_evidence(connection))
 
 
 def _decided_claims(connection: Connection) -> dict[str, list[Decided]]:

@@ -4,38 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 from sqlalchemy import Connection
 
 from graph.errors import UnknownArtifact
 from graph.match_graph import Fold, resolve_alias
-from graph.pagerank import personalised_pagerank
-from graph.store.catalogue import all_canonical
+from graph.store.catalogue import read_aliases
 from graph.store.log import read_fold
-from graph.weights import Support, WeighedVote, add_up, exact_sum, weigh_fold
+from graph.walks import KINDS, Node, NodeKind, Path, Walks, path_nodes, walk_votes
+from graph.weights import Support, WeighedVote, exact_sum
 
 if TYPE_CHECKING:
     import networkx
 
-NodeKind = Literal["artifact", "capability", "intent"]
-KINDS: Final[tuple[NodeKind, ...]] = ("intent", "capability", "artifact")
-
-
-class Node(NamedTuple):
-    """A node; `id` is an intent id, a canonical URI or an artifact id, "" where a search had none."""
-
-    kind: NodeKind
-    id: str
-
-    @property
-    def key(self) -> str:
-        """The node's name in exports, unique over all kinds."""
-        is_uri = self.kind == "capability" and self.id.startswith("capability://")
-        return self.id if is_uri else f"{self.kind}:{self.id}"
+__all__ = ["Edge", "MatchGraph", "Neighbour", "Node", "NodeKind", "build_match_graph", "read_match_graph"]
+_NOBODY: Final = Support(0.0, 0.0, frozenset())
 
 
 @dataclass(frozen=True)
@@ -67,19 +53,60 @@ class Neighbour:
 class MatchGraph:
     """The match graph as of a moment: same events, aliases and moment, same graph, bit for bit.
 
-    `paths` are by (intent id, URI, artifact id); `edges` are intent → capability and capability → artifact; `back` are
-    the artifact → intent edges that only the random walk takes; `votes` are weighed, by artifact. All are sorted. The
-    fold must not change any more.
+    `walks` is what outcomes alone say; everything else is derived when it is first asked for, and sorted. The fold must
+    not change any more.
     """
 
     as_of_us: int
     fold: Fold
     aliases: Mapping[str, str]
-    votes: dict[str, list[WeighedVote]]
-    paths: dict[tuple[str, str, str], Edge]
-    edges: dict[tuple[Node, Node], Edge]
-    back: dict[tuple[Node, Node], Edge]
-    nodes: tuple[Node, ...] = field(repr=False)
+    walks: Walks
+
+    @property
+    def votes(self) -> dict[str, list[WeighedVote]]:
+        """The weighed votes, by artifact."""
+        return self.walks.votes
+
+    @cached_property
+    def paths(self) -> dict[Path, Edge]:
+        """What went along each path, by (intent id, URI, artifact id)."""
+        deliveries: Counter[Path] = Counter()
+        for (intent, uri, artifact), searches in self.fold.edges.items():
+            deliveries[intent, resolve_alias(uri, self.aliases), artifact] += searches
+        supports, weights = self.walks.supports, self.walks.weights
+        return {
+            path: Edge(deliveries[path], supports.get(path, _NOBODY), weights.get(path, 0.0))
+            for path in sorted({*deliveries, *supports})
+        }
+
+    @cached_property
+    def edges(self) -> dict[tuple[Node, Node], Edge]:
+        """The edges intent → capability and capability → artifact."""
+        return self._joined((0, 1), (1, 2))
+
+    @cached_property
+    def back(self) -> dict[tuple[Node, Node], Edge]:
+        """The edges artifact → intent, which only the random walk takes."""
+        return self._joined((2, 0))
+
+    def _joined(self, *ends: tuple[int, int]) -> dict[tuple[Node, Node], Edge]:
+        groups: dict[tuple[Node, Node], list[Edge]] = {}
+        for path, edge in self.paths.items():
+            nodes = path_nodes(path)
+            for source, target in ends:
+                groups.setdefault((nodes[source], nodes[target]), []).append(edge)
+        return {pair: _sum_of(edges) for pair, edges in sorted(groups.items())}
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """All nodes: those on paths, and intents whose searches delivered nothing."""
+        on_paths = {node for path in self.paths for node in path_nodes(path)}
+        return tuple(sorted(on_paths | {Node("intent", intent) for intent in self.fold.intents}))
+
+    @cached_property
+    def pagerank(self) -> dict[Node, float]:
+        """Personalised PageRank of every node; see `Walks.ranks`. All 0 while no outcome speaks for anything."""
+        return {node: self.walks.ranks.get(node, 0.0) for node in self.nodes}
 
     def stats(self) -> dict[str, int]:
         """Counts: nodes by kind, edges, searches, outcomes with a weight, and distinct actors who searched or voted."""
@@ -91,50 +118,6 @@ class MatchGraph:
             "edges": len(self.edges), "searches": self.fold.intents.total(),
             "outcomes": sum(map(len, self.votes.values())), "actors": len(searching | voting),
         }  # fmt: skip
-
-    @cached_property
-    def pagerank(self) -> dict[Node, float]:
-        """Personalised PageRank of every node, adding up to 1; all 0 while no outcome weighs in favour of anything.
-
-        Walks start at intents in proportion to their outcome weight and follow intent → capability → artifact →
-        intent in proportion to the edges' outcome weight. Negative paths count 0.
-        """
-        number = {node: i for i, node in enumerate(self.nodes)}
-        walked = [*self.edges.items(), *self.back.items()]
-        weighted = [(number[a], number[b], edge.walk) for (a, b), edge in walked if edge.walk > 0]
-        leaving = np.array([source for source, _, _ in weighted], np.int64)
-        entering = np.array([target for _, target, _ in weighted], np.int64)
-        weights = np.array([weight for _, _, weight in weighted], np.float64)
-        start = np.zeros(len(self.nodes))
-        for node, weight in self.intent_weights.items():
-            start[number[node]] = weight
-        ranks = personalised_pagerank(start, leaving, entering, weights)
-        return {node: float(ranks[i]) for node, i in number.items()}
-
-    @cached_property
-    def intent_weights(self) -> dict[Node, float]:
-        """The outcome weight of each intent, where it is above 0: that of its paths, negative ones as 0."""
-        sums: dict[Node, list[float]] = {}
-        for (intent, _, _), path in self.paths.items():
-            if path.walk > 0:
-                sums.setdefault(Node("intent", intent), []).append(path.walk)
-        return {node: exact_sum(weights) for node, weights in sums.items()}
-
-    @cached_property
-    def flows(self) -> dict[str, float]:
-        """The outcome weight that PageRank sends to each artifact, by id.
-
-        Its share of all artifacts' PageRank times the outcome weight of all intents. Because walks begin in proportion
-        to the weights that they follow, this is the sum of the artifact's paths: outcomes of others do not change it.
-        """
-        ranks = {node.id: rank for node, rank in self.pagerank.items() if node.kind == "artifact"}
-        total = exact_sum(ranks.values())
-        spread = exact_sum(self.intent_weights.values())
-        return {artifact: spread * rank / total if total > 0 else 0.0 for artifact, rank in ranks.items()}
-
-    def voters(self, artifact: str) -> int:
-        """k: distinct actors with a vote on an artifact."""
-        return len({weighed.vote.actor for weighed in self.votes.get(artifact, ())})
 
     def neighbors(self, name: str) -> list[Neighbour]:
         """The nodes joined to one by an edge: strongest outcome weight first, then deliveries, then the node.
@@ -177,7 +160,7 @@ class MatchGraph:
         """The match graph for people: nodes by `Node.key`, with kind, id and counts.
 
         With `back`, the artifact → intent edges too: `networkx.pagerank` over the edge attribute `walk` (outcome
-        weight, negative as 0), personalised by `intent_weights`, then gives `pagerank`.
+        weight, negative as 0), personalised by `walks.intent_weights`, then gives `pagerank`.
         """
         import networkx
 
@@ -187,11 +170,8 @@ class MatchGraph:
             merged.setdefault(resolve_alias(alias, self.aliases), []).append(alias)
         for node in self.nodes:
             G.add_node(node.key, **self._attributes(node, merged.get(node.id, [])))
-        for (a, b), edge in self.edges.items():
+        for (a, b), edge in [*self.edges.items(), *(self.back.items() if back else ())]:
             G.add_edge(a.key, b.key, **_weights(edge))
-        if back:
-            for (a, b), edge in self.back.items():
-                G.add_edge(a.key, b.key, **_weights(edge))
         return G
 
     def _attributes(self, node: Node, aliases: list[str]) -> dict[str, Any]:
@@ -201,51 +181,27 @@ class MatchGraph:
         if node.kind == "intent":
             attributes["searches"] = self.fold.intents[node.id]
         if node.kind == "artifact":
-            attributes |= {"times_matched": self.fold.times[node.id], "voters": self.voters(node.id)}
+            attributes |= {"times_matched": self.fold.times[node.id], "voters": self.walks.voters(node.id)}
         return attributes
 
 
 def build_match_graph(fold: Fold, as_of_us: int, aliases: Mapping[str, str] | None = None) -> MatchGraph:
     """The match graph of a fold as of a moment; `aliases` lead from merged URIs to those they were merged into."""
     known = dict(aliases or {})
-    votes = weigh_fold(fold, as_of_us)
-    deliveries: Counter[tuple[str, str, str]] = Counter()
-    weighed: dict[tuple[str, str, str], list[WeighedVote]] = {}
-    for (intent, uri, artifact), searches in fold.edges.items():
-        deliveries[intent, resolve_alias(uri, known), artifact] += searches
-    for artifact, each in votes.items():
-        for vote in each:
-            weighed.setdefault((vote.vote.intent, resolve_alias(vote.vote.uri, known), artifact), []).append(vote)
-    paths = {key: _path(deliveries[key], weighed.get(key, [])) for key in sorted({*deliveries, *weighed})}
-    forward: dict[tuple[Node, Node], list[Edge]] = {}
-    back: dict[tuple[Node, Node], list[Edge]] = {}
-    for (intent, uri, artifact), path in paths.items():
-        start, middle, end = Node("intent", intent), Node("capability", uri), Node("artifact", artifact)
-        forward.setdefault((start, middle), []).append(path)
-        forward.setdefault((middle, end), []).append(path)
-        back.setdefault((end, start), []).append(path)
-    edges, returns = ({pair: _joined(each) for pair, each in sorted(side.items())} for side in (forward, back))
-    nodes = {node for pair in edges for node in pair} | {Node("intent", intent) for intent in fold.intents}
-    return MatchGraph(as_of_us, fold, known, votes, paths, edges, returns, tuple(sorted(nodes)))
+    return MatchGraph(as_of_us, fold, known, walk_votes(fold, as_of_us, known))
 
 
 def read_match_graph(connection: Connection, as_of_us: int) -> MatchGraph:
     """The match graph of a home's log as of a moment."""
-    aliases = {each.uri: each.alias_of for each in all_canonical(connection) if each.alias_of}
-    return build_match_graph(read_fold(connection), as_of_us, aliases)
+    return build_match_graph(read_fold(connection), as_of_us, read_aliases(connection))
 
 
-def _path(deliveries: int, votes: Sequence[WeighedVote]) -> Edge:
-    support = add_up(votes)
-    return Edge(deliveries, support, max(0.0, support.weight))
-
-
-def _joined(paths: Sequence[Edge]) -> Edge:
-    supports = [path.support for path in paths]
+def _sum_of(edges: Sequence[Edge]) -> Edge:
+    supports = [edge.support for edge in edges]
     actors = frozenset[str]().union(*(support.actors for support in supports))
     positive, negative = exact_sum(s.positive for s in supports), exact_sum(s.negative for s in supports)
-    deliveries = sum(path.deliveries for path in paths)
-    return Edge(deliveries, Support(positive, negative, actors), exact_sum(path.walk for path in paths))
+    deliveries = sum(edge.deliveries for edge in edges)
+    return Edge(deliveries, Support(positive, negative, actors), exact_sum(edge.walk for edge in edges))
 
 
 def _weights(edge: Edge) -> dict[str, Any]:

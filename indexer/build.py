@@ -195,7 +195,7 @@ def _plain(rules: Policy) -> dict[str, object]:
 def _verify(home: Home, artifacts: Sequence[Artifact], budget_s: float | None, on_progress: OnProgress) -> object:
     from inference.executor import VerifyOptions, VerifyProgress, verify_artifacts
 
-    def hear(heard: VerifyProgress) -> None:
-        on_progress(Progress("verify", heard.done, heard.total))
+    def tell(progress: VerifyProgress) -> None:
+        on_progress(Progress("verify", progress.done, progress.total))
 
-    return verify_artifacts(home, artifacts, VerifyOptions(budget_s=budget_s), hear)
+    return verify_artifacts(home, artifacts, VerifyOptions(budget_s=budget_s), tell)

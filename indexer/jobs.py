@@ -54,7 +54,8 @@ _CODES: Final = {
 _ALSO: Final = {"mandarin": "chinese", "farsi": "persian", "hokkien": "hokkien", "basque": "basque", "welsh": "welsh"}
 _LANGUAGES: Final = {**{name: name for name in _CODES.values()}, **_ALSO}
 _LANGUAGE: Final = re.compile(rf"\b({'|'.join(sorted(_LANGUAGES))})\b", re.IGNORECASE)
-_PAIR: Final = re.compile(r"(?<![a-z0-9])([a-z]{2,3})[-_](?:to[-_])?([a-z]{2,3})(?![a-z0-9])")
+# A lookahead, so that "mt-en-de" gives both pairs, mt-en and en-de.
+_PAIR: Final = re.compile(r"(?<![a-z0-9])(?=([a-z]{2,3})[-_](?:to[-_])?([a-z]{2,3})(?![a-z0-9]))")
 
 _SETS: Final = {
     "ade20k": r"ade[- ]?20k", "ag-news": r"ag[ _-]?news", "audioset": r"audio[ -]?set", "beans": r"beans",

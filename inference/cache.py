@@ -115,8 +115,6 @@ def _refuse_links(folder: Path) -> None:
     for part in (folder, folder / "snapshots", folder / "blobs", folder / "refs"):
         if part.is_symlink():
             raise ModelRefused(f"{part.name} is a link, which the library never makes: refused")
-    if not folder.is_dir():
-        raise ModelError("no folder: remove it, or fetch the model again")
 
 
 def _main_revision(reference: Path) -> str:

@@ -205,9 +205,17 @@ def _from_rows(name: str, kind: ItemKind, rows: Sequence[tuple[str, ...]], file:
 
 def _from_pictures(name: str, folder: Path) -> LabelledSet:
     """A set of pictures, one subfolder a label; hidden files are left out, anything else must be a picture."""
-    items: list[Path] = []
-    labels: list[str] = []
-    root = folder.resolve()
+    try:
+        items = list(_pictures(name, folder))
+        labels = tuple(item.parent.name for item in items)
+        return _finished(name, "image", items, labels, (item.read_bytes() for item in items), str(folder))
+    except OSError as error:
+        what = f"labelled set {name}: {error.strerror or error}: check the folder's rights"
+        raise SourceError(what, file=str(error.filename or folder)) from error
+
+
+def _pictures(name: str, folder: Path) -> Iterator[Path]:
+    root, count = folder.resolve(), 0
     for part in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         for file in sorted(path for path in part.iterdir() if not path.name.startswith(".")):
             if file.suffix.lower() not in PICTURES or not file.is_file():
@@ -215,11 +223,10 @@ def _from_pictures(name: str, folder: Path) -> LabelledSet:
                 raise SourceError(what, file=str(file), code="unknown_format")
             if not file.resolve().is_relative_to(root):
                 raise SourceError(f"labelled set {name}: leads out of its folder", file=str(file), code="outside")
-            items.append(file)
-            labels.append(part.name)
-            if len(items) > LARGEST_ITEMS:
+            count += 1
+            if count > LARGEST_ITEMS:
                 raise _too_many(name, str(folder))
-    return _finished(name, "image", items, tuple(labels), (file.read_bytes() for file in items), str(folder))
+            yield file
 
 
 def _finished(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +12,6 @@ from typing import Final, Self
 
 from graph.artifacts import Artifact
 from graph.claims import Claim, Evidence
-from graph.digest import digest_of
 from graph.errors import InputError
 from graph.events import now_us
 from graph.home import Home
@@ -28,27 +26,18 @@ from graph.store.evidence import (
     trusted_names,
 )
 from inference.conclude import UnitResult, conclude
-from inference.data import LabelledSet, open_data
+from inference.data import open_data
 from inference.digests import FileDigests
 from inference.ground import Ground, Shelf, survey
-from inference.probes import LOADING, PROBES, WITHOUT_DATA
-from inference.records import (
-    History,
-    evidence_of,
-    library_versions,
-    observations_of_files,
-    observations_of_unit,
-    processor,
-)
+from inference.probes import LOADING, PROBES
+from inference.records import History, evidence_of, observations_of_files, observations_of_unit
 from inference.routing import Need, route
-from inference.stage import stage_items, stage_model
-from inference.zygote import Answer, Limits, Zygote
+from inference.units import Unit, plan_units, result_of, run_unit
+from inference.zygote import Zygote
 
 DEVICES: Final = ("cpu",)
 CLAIMED: Final = "claimed"
 """How a claim without a verdict is counted."""
-_SEED: Final = 0
-_BASE_MEMORY_BYTES: Final = 3 << 30
 _BATCH: Final = 200
 """Artifacts whose records are written in one transaction, where nothing had to be run for them."""
 
@@ -107,30 +96,6 @@ class VerifyReport:
     import_s: float
 
 
-@dataclass(frozen=True)
-class _Unit:
-    """One unit of work: a probe on a model, with a set or without, and the claims that wait for it."""
-
-    ground: Ground
-    probe: str
-    data: LabelledSet | None
-    claims: tuple[Claim, ...]
-
-    @property
-    def id(self) -> str:
-        """The same for the same model, probe, set, device and libraries (major and minor versions)."""
-        model = self.ground.model.digest if self.ground.model is not None else ""
-        versions = {name: version.split(".")[:2] for name, version in library_versions()}
-        data = self.data.digest if self.data is not None else ""
-        parts = [model, self.probe, PROBES[self.probe].info.version, data, "cpu", versions]
-        return "un_" + digest_of(parts)[:32]
-
-    @property
-    def cost_s(self) -> float:
-        """Seconds that it will take, roughly."""
-        return PROBES[self.probe].cost_s(self.ground.subject, self.data) or 0.0
-
-
 def verify_artifacts(
     home: Home,
     artifacts: Sequence[Artifact],
@@ -169,7 +134,7 @@ def verify_artifacts(
     trusted = _remember_trust(home, options.trust)
     run = _Run(home, shelf, options, started, on_progress)
     grounds = run.survey_all(artifacts, trusted)
-    units = list(run.plan(grounds))
+    units = run.plan(grounds)
     import_s = run.run_all(units) if units else 0.0
     counts = _count(home, artifacts, run.unreached)
     return VerifyReport(
@@ -246,31 +211,22 @@ class _Run:
                 records.append(evidence_of(claim, routed, ground, None, now))
         writer.add(_news(history, records))
 
-    def plan(self, grounds: Iterable[Ground]) -> Iterator[_Unit]:
-        """The units of work: loading first for every model that may run, then what claims wait for."""
-        for ground in grounds:
-            if not ground.runnable:
-                continue
-            needs: dict[tuple[str, str], _Unit] = {}
-            fixed = [LOADING, *(probe for probe in WITHOUT_DATA if probe.cost_s(ground.subject, None) is not None)]
-            for probe in fixed:
-                needs[probe.info.name, ""] = _Unit(ground, probe.info.name, None, ())
-            for claim, need in self._waiting[ground.artifact.id]:
-                key = (need.probe, need.data.digest if need.data is not None else "")
-                before = needs.get(key, _Unit(ground, need.probe, need.data, ()))
-                needs[key] = _Unit(ground, need.probe, need.data, (*before.claims, claim))
-            yield from needs.values()
+    def plan(self, grounds: Iterable[Ground]) -> list[Unit]:
+        """All units of work, model by model."""
+        return [unit for ground in grounds for unit in plan_units(ground, self._waiting[ground.artifact.id])]
 
-    def run_all(self, units: Sequence[_Unit]) -> float:
+    def run_all(self, units: Sequence[Unit]) -> float:
         """Run or resume all units, each recorded when it is finished; seconds that the worker took to start."""
-        modules = sorted({module for unit in units for module in PROBES[unit.probe].info.modules})
         broken: dict[str, UnitResult] = {}
-        with Zygote(modules) as zygote:
+        left: set[str] = set()  # models whose loading the budget did not reach: nothing else is tried on them
+        with Zygote(self._modules(units)) as zygote:
             for number, unit in enumerate(units):
                 self._tell(number, len(units), unit.ground.artifact, unit.probe)
                 artifact = unit.ground.artifact.id
-                result = broken.get(artifact) or self._result(zygote, unit)
+                result = broken.get(artifact) or (None if artifact in left else self._result(zygote, unit))
                 if result is None:
+                    left.add(artifact)
+                    self.done["left"] += 1
                     self._leave(unit.claims)
                     continue
                 if unit.probe == LOADING.info.name and not result.usable:
@@ -278,7 +234,13 @@ class _Run:
                 self._record(unit, result)
             return zygote.import_s
 
-    def _result(self, zygote: Zygote, unit: _Unit) -> UnitResult | None:
+    def _modules(self, units: Sequence[Unit]) -> list[str]:
+        """What the worker imports: the needs of the probes that are not finished yet."""
+        with self._home.store.reading() as connection:
+            pending = {unit.probe for unit in units if finished_unit(connection, unit.id) is None}
+        return sorted({module for probe in pending for module in PROBES[probe].info.modules})
+
+    def _result(self, zygote: Zygote, unit: Unit) -> UnitResult | None:
         """The result of a unit: kept from an earlier run, or run now; None where the budget does not reach."""
         with self._home.store.reading() as connection:
             kept = finished_unit(connection, unit.id)
@@ -287,17 +249,15 @@ class _Run:
             return UnitResult.model_validate_json(kept)
         left_s = self._left_s()
         if unit.cost_s > left_s:
-            self.done["left"] += 1
             return None
         timeout_s = min(self._options.unit_timeout_s, left_s)
-        answer = _run_unit(zygote, unit, timeout_s)
+        answer = run_unit(zygote, unit, timeout_s)
         if answer.failure == "timeout" and timeout_s < self._options.unit_timeout_s:
-            self.done["left"] += 1  # the budget ended, not the unit's own time
-            return None
+            return None  # the budget ended, not the unit's own time
         self.done["run"] += 1
-        return _result_of(unit, answer)
+        return result_of(unit, answer)
 
-    def _record(self, unit: _Unit, result: UnitResult) -> None:
+    def _record(self, unit: Unit, result: UnitResult) -> None:
         """Write a unit's result and what follows from it, in one transaction."""
         ground, now = unit.ground, now_us()
         records = observations_of_unit(ground, result, now) if result.unit == unit.id else []
@@ -361,47 +321,6 @@ def _news(history: History, records: Sequence[Evidence]) -> list[Evidence]:
             history.add(record)
             news.append(record)
     return news
-
-
-def _run_unit(zygote: Zygote, unit: _Unit, timeout_s: float) -> Answer:
-    """How a unit's child ended; the staged files are removed."""
-    facts = unit.ground.facts
-    folder = zygote.scratch / unit.id
-    try:
-        stage_model(facts.files if facts is not None else (), folder / "model")
-        if unit.data is not None:
-            stage_items(unit.data, folder / "items")
-        limits = Limits(
-            memory_bytes=_BASE_MEMORY_BYTES + 4 * (facts.size_bytes if facts is not None else 0),
-            cpu_s=int(min(timeout_s, 86_400.0)) + 10,
-        )
-        items = folder / "items" if unit.data is not None else None
-        return zygote.run(unit.probe, folder / "model", items, limits, timeout_s, _SEED)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _result_of(unit: _Unit, answer: Answer) -> UnitResult:
-    """A unit's result from the child's answer, which is scored here and nowhere else."""
-    common = UnitResult(
-        unit=unit.id,
-        probe=unit.probe,
-        version=PROBES[unit.probe].info.version,
-        data=unit.data.used() if unit.data is not None else None,
-        seed=_SEED,
-        device=processor(),
-        libraries=dict(library_versions()),
-        layers=answer.layers,
-        duration_s=answer.duration_s,
-    )
-    if answer.raw is None:
-        return common.model_copy(update={"failure": answer.failure or "crashed", "what": answer.what})
-    try:
-        measured = PROBES[unit.probe].score(answer.raw, unit.data)
-    except ValueError as error:  # pydantic's ValidationError is one
-        what = f"its answer is not what the probe answers: {' '.join(str(error).split())[:200]}"
-        return common.model_copy(update={"failure": "crashed", "what": what})
-    return common.model_copy(update={"measured": measured})
 
 
 def _count(home: Home, artifacts: Sequence[Artifact], unreached: set[str]) -> tuple[VerdictCount, ...]:

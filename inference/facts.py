@@ -96,14 +96,37 @@ def inspect_model(path: Path) -> ModelFacts:
         return replace(facts, loadable=False, reason=escape.reason, reason_code="unsafe_refused")
     try:
         return _with_details(facts, listing)
-    except _Unsafe as error:
+    except _OutsideError as error:
+        problems = (*facts.problems, FileProblem(error.name, "escape", str(error)))
+        return replace(facts, reason=str(error), reason_code="unsafe_refused", problems=problems)
+    except _PickledError as error:
+        return replace(facts, kind="pickle", reason=str(error), reason_code="unsafe_refused")
+    except _CodeError as error:
         return replace(facts, reason=str(error), reason_code="unsafe_refused")
+    except _MissingError as error:
+        return replace(facts, reason=str(error), reason_code="no_weights")
     except ModelError as error:
         return replace(facts, reason=str(error), reason_code="load_failed")
 
 
-class _Unsafe(ModelError):
-    """The files ask for what is never done: another's code, a path outside."""
+class _CodeError(ModelError):
+    """The files ask for code that is never run."""
+
+
+class _PickledError(ModelError):
+    """A part of the model is there only as a pickle."""
+
+
+class _MissingError(ModelError):
+    """A part of the weights is not there."""
+
+
+class _OutsideError(ModelError):
+    """A file points out of the model's folder."""
+
+    def __init__(self, name: str, what: str) -> None:
+        self.name = name
+        super().__init__(f"{name} {what}")
 
 
 def _outline(listing: Listing) -> ModelFacts:
@@ -203,7 +226,7 @@ def _safetensors(facts: ModelFacts, config: dict[str, Any], listing: Listing) ->
     if not tensors:
         raise ModelError("its safetensors files hold no tensor: fetch the model again")
     if config.get("auto_map"):
-        raise _Unsafe("config.json asks for the repository's own code (auto_map), which is never run")
+        raise _CodeError("config.json asks for the repository's own code (auto_map), which is never run")
     if facts.library == "timm":
         return replace(facts, reason="a timm model: install timm to load it", reason_code="missing_dependency")
     if facts.library is None:
@@ -234,10 +257,10 @@ def _shards(index: ModelFile, listing: Listing) -> list[ModelFile]:
         raise ModelError(f"{index.name} names no shards: fetch the model again")
     outside = [name for name in names if "/" in name or "\\" in name or name in ("", ".", "..")]
     if outside:
-        raise _Unsafe(f"{index.name} points out of its folder ({outside[0][:100]!r}): refused")
+        raise _OutsideError(index.name, f"points out of its folder ({outside[0][:100]!r}): refused")
     missing = [name for name in names if listing.named(folder + name) is None]
     if missing:
-        raise ModelError(f"{len(missing)} of {len(names)} shards are missing ({missing[0][:100]}): fetch them")
+        raise _MissingError(f"{len(missing)} of {len(names)} shards are missing ({missing[0][:100]}): fetch them")
     return [file for name in names if (file := listing.named(folder + name)) is not None]
 
 
@@ -298,13 +321,13 @@ def _diffusers(facts: ModelFacts, listing: Listing) -> ModelFacts:
         if component.startswith("_") or not isinstance(entry, list) or not entry or entry[0] is None:
             continue
         if str(entry[0]) not in _PLAIN_LIBRARIES:
-            raise _Unsafe(f"component {component[:80]} needs code from {str(entry[0])[:80]!r}, which is never run")
+            raise _CodeError(f"component {component[:80]} needs code from {str(entry[0])[:80]!r}, which is never run")
         if any(file.name.startswith(f"{component}/") and _format_of(file.name) for file in listing.files):
             used += _component_weights(component, listing)
         elif not any(file.name.startswith(f"{component}/") for file in listing.files):
-            raise ModelError(f"component {component[:80]} is missing: fetch the model again")
+            raise _MissingError(f"component {component[:80]} is missing: fetch the model again")
         elif _needs_weights(str(entry[-1])):
-            raise ModelError(f"component {component[:80]} ({str(entry[-1])[:80]}) has no weights: fetch them")
+            raise _MissingError(f"component {component[:80]} ({str(entry[-1])[:80]}) has no weights: fetch them")
     if not used:
         return _not_loadable(facts, listing)
     tensors = [tensor for file in used for tensor in safetensors_tensors(file.path)]
@@ -328,7 +351,9 @@ def _component_weights(component: str, listing: Listing) -> list[ModelFile]:
             return _shards(index, listing)
     safe = [file for file in inside if file.name.endswith(".safetensors")]
     if not safe:
-        raise _Unsafe(f"component {component} has its weights only as a pickle, which is never loaded unasked")
+        raise _PickledError(
+            f"component {component[:80]} has only pickled weights, which can run code: trust it by name"
+        )
     return safe
 
 

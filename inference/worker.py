@@ -12,6 +12,7 @@ one thread can fork safely. Per line of JSON on the socket, it
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import json
 import os
@@ -26,6 +27,7 @@ from typing import Any, Final, NoReturn
 from inference.probes.base import ProbeFailure, RunTask, is_out_of_memory, one_line
 
 _LINE_LIMIT: Final = 1 << 16
+_PR_SET_PDEATHSIG: Final = 1
 
 
 def main(descriptor: int, modules: list[str]) -> None:
@@ -48,8 +50,10 @@ def main(descriptor: int, modules: list[str]) -> None:
             line, descriptors = b"", []
         request = json.loads(line) if line else {"op": "stop"}
         if request["op"] == "run":
+            worker = os.getpid()
             child = os.fork()
             if child == 0:
+                _die_with_the_worker(worker)
                 channel.close()
                 _child(request, descriptors[0])
             os.close(descriptors[0])
@@ -87,7 +91,7 @@ def _lock_down(limits: dict[str, int]) -> list[str]:
         used = _address_space_bytes()
         if used is not None:
             _limit(resource.RLIMIT_AS, used + limits["memory_bytes"])
-        _limit(resource.RLIMIT_CPU, limits["cpu_s"])
+        _limit(resource.RLIMIT_CPU, limits["cpu_s"], limits["cpu_s"] + 5)  # SIGXCPU at the first, SIGKILL at the second
         _limit(resource.RLIMIT_FSIZE, limits["file_bytes"])
         _limit(resource.RLIMIT_NOFILE, limits["files"])
         _limit(resource.RLIMIT_CORE, 0)
@@ -114,10 +118,20 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     return {"raw": raw, "duration_s": time.perf_counter() - started}
 
 
-def _limit(which: int, value: int) -> None:
-    hard = resource.getrlimit(which)[1]
-    capped = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(which, (capped, capped))
+def _limit(which: int, soft: int, hard: int | None = None) -> None:
+    """Set a limit that cannot be lifted again; never above the one that already holds."""
+    before = resource.getrlimit(which)[1]
+    wanted = soft if hard is None else hard
+    capped = wanted if before == resource.RLIM_INFINITY else min(wanted, before)
+    resource.setrlimit(which, (min(soft, capped), capped))
+
+
+def _die_with_the_worker(worker: int) -> None:
+    """Have the system kill this process when the worker dies; where it cannot, the time limit does it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        if os.getppid() != worker:  # it died before the call
+            os._exit(1)
 
 
 def _address_space_bytes() -> int | None:

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from graph.events import now_us
 from graph.home import Home
+from graph.score_inputs import score_stamp
 from graph.scores import Score, score_all, score_inputs
-from graph.store.evidence import count_evidence
 
 _FRESH_US: Final = 3_600 * 1_000_000
 
@@ -19,13 +19,13 @@ class RankCache:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[str | int | None, ...] | None = None
         self._as_of_us = 0
         self._scores: dict[str, Score] = {}
 
     def read(self, connection: Connection, event_seq: int) -> dict[str, Score]:
         """All scores at an event number."""
-        stamp, now = (event_seq, count_evidence(connection)), now_us()
+        stamp, now = score_stamp(connection), now_us()
         if stamp != self._stamp or now - self._as_of_us > _FRESH_US:
             self._scores = score_all(score_inputs(connection, now), now)
             self._stamp, self._as_of_us = stamp, now

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import bm25s
@@ -115,9 +118,11 @@ def test_a_corpus_without_a_word_is_an_index_too(tmp_path: Path, texts: list[str
     assert index.words() == frozenset()
 
 
-def test_the_same_texts_give_the_same_bytes(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        Lexical.of(TEXTS).save(tmp_path / name)
+def test_the_same_texts_give_the_same_bytes_in_every_process(tmp_path: Path, repository: Path) -> None:
+    code = f"from pathlib import Path; from indexer.lexical import Lexical; Lexical.of({TEXTS!r}).save(Path({{!r}}))"
+    for name, seed in (("one", "1"), ("two", "2")):
+        command = [sys.executable, "-c", code.format(str(tmp_path / name))]
+        subprocess.run(command, check=True, cwd=repository, env={**os.environ, "PYTHONHASHSEED": seed})
     for file in (tmp_path / "one").iterdir():
         assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
 

@@ -71,7 +71,7 @@ def test_edges_hold_deliveries_and_outcome_weights() -> None:
 @given(st.integers(0, 10_000), st.integers(0, 9))
 def test_pagerank_is_networkx_pagerank(seed: int, size: int) -> None:
     match_graph = build(seed, size)
-    begin = {node.key: weight for node, weight in match_graph.intent_weights.items()}
+    begin = {node.key: weight for node, weight in match_graph.walks.intent_weights.items()}
     if sum(begin.values()) == 0:
         assert set(match_graph.pagerank.values()) <= {0.0}
         return
@@ -86,7 +86,8 @@ def test_the_same_events_give_the_same_bits_in_any_order(seed: int, size: int, o
     shuffled = build_match_graph(fold(random.Random(order).sample(events, len(events))), NOW)
     straight = build_match_graph(fold(events), NOW)
     assert shuffled.pagerank == straight.pagerank  # floats compared for equality: bit for bit
-    assert shuffled.flows == straight.flows
+    assert shuffled.walks == straight.walks
+    assert shuffled.walks.flows == straight.walks.flows
     assert shuffled.edges == straight.edges
     assert to_json(shuffled) == to_json(straight)
 
@@ -103,17 +104,17 @@ def test_the_flow_is_the_sum_of_an_artifacts_paths(kinds: list[str]) -> None:
     match_graph = build_match_graph(fold(events), NOW)
     negative = [path for path in match_graph.paths.values() if path.support.weight < 0]
     assert bool(negative) == ("failure" in kinds)
-    for artifact, flow in match_graph.flows.items():
+    for artifact, flow in match_graph.walks.flows.items():
         paths = [path for (_, _, end), path in match_graph.paths.items() if end == artifact]
         assert flow == pytest.approx(sum(max(0.0, path.support.weight) for path in paths), abs=1e-9)
-    assert sum(match_graph.flows.values()) > 1
+    assert sum(match_graph.walks.flows.values()) > 1
 
 
 def test_a_failing_artifact_gets_nothing_and_lifts_nobody() -> None:
     match_graph = by_hand()
     assert match_graph.pagerank[Node("artifact", "b")] == 0.0
-    assert match_graph.flows["b"] == 0.0
-    assert match_graph.flows["a"] == pytest.approx(1.6)
+    assert match_graph.walks.flows["b"] == 0.0
+    assert match_graph.walks.flows["a"] == pytest.approx(1.6)
 
 
 # Aliases ------------------------------------------------------------------------------------------------

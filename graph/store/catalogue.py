@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,12 @@ from graph.claims import Claim
 from graph.digest import text_digest
 from graph.errors import UnknownArtifact
 from graph.events import now_us
-from graph.store.database import upsert
+from graph.store.database import upsert, write_meta
 from graph.store.tables import ARTIFACTS, ASSIGNMENTS, CANONICAL, CLAIMS, INTENTS, VECTORS
 
 _IN_CHUNK = 500
+CATALOGUE_CHANGED: Final = "catalogue_changed"
+"""Key of when, and with which artifact, the catalogue changed last."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ def save_artifacts(connection: Connection, artifacts: Sequence[Artifact]) -> Sav
         connection.execute(update(CLAIMS).where(CLAIMS.c.artifact.in_(chunk)).values(stated=False))
     upsert(connection, ARTIFACTS, list({row["id"]: row for row in rows}.values()))
     upsert(connection, CLAIMS, list({row["id"]: row for row in claims}.values()))
+    if rows:
+        write_meta(connection, CATALOGUE_CHANGED, f"{now_us()} {touched[-1]}")
     return Saved(tuple(added), tuple(changed), tuple(unchanged))
 
 
@@ -156,6 +161,12 @@ def all_canonical(connection: Connection) -> list[Canonical]:
     """All canonical capabilities, aliases included, oldest first, ties by URI."""
     rows = connection.execute(select(CANONICAL).order_by(CANONICAL.c.created_us, CANONICAL.c.uri))
     return [Canonical(row.uri, row.task, row.label, row.vector_key, row.alias_of) for row in rows]
+
+
+def read_aliases(connection: Connection) -> dict[str, str]:
+    """The URI that each merged canonical capability was merged into, by its own URI."""
+    rows = connection.execute(select(CANONICAL.c.uri, CANONICAL.c.alias_of).where(CANONICAL.c.alias_of.is_not(None)))
+    return {row.uri: row.alias_of for row in rows}
 
 
 def save_canonical(connection: Connection, created: Sequence[Canonical], time_us: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
@@ -14,7 +14,7 @@ from graph.digest import GENESIS, canonical_json, link
 from graph.errors import StoreError, TokenRefused
 from graph.events import EVENT, CatalogueEvent, OutcomeEvent, SearchEvent, Tombstone
 from graph.match_graph import Fold, Vote, fold
-from graph.store.database import read_meta, upsert
+from graph.store.database import read_meta, upsert, write_meta
 from graph.store.tables import (
     EVENTS,
     FOLD_ACTORS,
@@ -26,6 +26,8 @@ from graph.store.tables import (
     OUTCOMES_ONCE,
 )
 
+VOTES_CHANGED: Final = "votes_changed"
+"""Key of the number of the last event that changed a vote."""
 AnyEvent = SearchEvent | OutcomeEvent | CatalogueEvent | Tombstone
 
 
@@ -157,11 +159,17 @@ def _is_untouched(row: Row[Any]) -> bool:
 # The folded tables --------------------------------------------------------------------------------------
 def read_fold(connection: Connection) -> Fold:
     """The folded counts as stored."""
-    counts = Fold()
-    counts.times.update({row.artifact: row.searches for row in connection.execute(select(FOLD_TIMES))})
+    counts = read_votes(connection)
     counts.actors.update({(r.artifact, r.actor): r.searches for r in connection.execute(select(FOLD_ACTORS))})
     counts.intents.update({row.intent: row.searches for row in connection.execute(select(FOLD_INTENTS))})
     counts.edges.update({(r.intent, r.uri, r.artifact): r.searches for r in connection.execute(select(FOLD_EDGES))})
+    return counts
+
+
+def read_votes(connection: Connection) -> Fold:
+    """The folded counts that scores need, as stored: times matched and votes; the others stay empty."""
+    counts = Fold()
+    counts.times.update({row.artifact: row.searches for row in connection.execute(select(FOLD_TIMES))})
     for row in connection.execute(select(FOLD_VOTES)):
         counts.add_vote(Vote(*row))
     return counts
@@ -173,6 +181,7 @@ def rebuild(connection: Connection) -> Fold:
     for table in FOLD_TABLES:
         connection.execute(delete(table))
     _merge(connection, counts)
+    write_meta(connection, VOTES_CHANGED, f"{last_seq(connection)} rebuilt")
     return counts
 
 
@@ -195,7 +204,10 @@ def _merge(connection: Connection, counts: Fold) -> None:
         [{"intent": i, "uri": u, "artifact": a, "searches": n} for (i, u, a), n in counts.edges.items()],
         add=["searches"],
     )  # fmt: skip
-    upsert(connection, FOLD_VOTES, [vars(vote) for vote in _stronger(connection, counts)])
+    votes = [vars(vote) for vote in _stronger(connection, counts)]
+    upsert(connection, FOLD_VOTES, votes)
+    if votes:
+        write_meta(connection, VOTES_CHANGED, str(last_seq(connection)))
 
 
 def _stronger(connection: Connection, counts: Fold) -> list[Vote]:

@@ -1,1 +1,24 @@
-"""One file a source; each turns files into artifacts and names what it had to refuse."""
+"""Sources: what can be ingested, one file a kind, and one entry per thing found in them."""
+
+from indexer.sources.apibench import apibench_catalogue, apibench_queries
+from indexer.sources.detect import KINDS, detect_kind, read_source
+from indexer.sources.entry import BUCKETS, Entry
+from indexer.sources.findings import ERRORS, WARNINGS, Problem
+from indexer.sources.inventory import render_inventory
+from indexer.sources.manifest import parse_manifests, validate_manifests
+
+__all__ = [
+    "BUCKETS",
+    "ERRORS",
+    "KINDS",
+    "WARNINGS",
+    "Entry",
+    "Problem",
+    "apibench_catalogue",
+    "apibench_queries",
+    "detect_kind",
+    "parse_manifests",
+    "read_source",
+    "render_inventory",
+    "validate_manifests",
+]

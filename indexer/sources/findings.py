@@ -12,6 +12,9 @@ from indexer.sources.nodes import Node
 
 LONGEST_LINE: Final = 500
 LONGEST_TEXT: Final = 20_000
+SLUG: Final = re.compile(r"[a-z0-9._-]{1,200}")
+_JOINERS: Final = "\u200c\u200d"
+"""Zero-width joiners: invisible, but letters of some scripts need them."""
 _COUNT: Final = re.compile(r"([0-9][0-9_,]{0,30}(?:\.[0-9]{1,12})?) ?([kKmMbBtT]?)")
 _SCALES: Final = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 
@@ -75,7 +78,7 @@ class Problem:
 
     def as_error(self) -> SourceError:
         """The finding as an error that names file and line."""
-        return SourceError(f"{self.message} ({self.code})", file=self.file, line=self.line, code=self.code)
+        return SourceError(self.message, file=self.file, line=self.line, code=self.code)
 
     def as_line(self) -> str:
         """The finding in one line, with file and line."""
@@ -109,7 +112,7 @@ class Findings:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """" (did you mean X?)" for the known word nearest to this one, or "" where none is near."""
+    """A hint, "(did you mean X?)" after a blank, for the known word nearest to this one; "" where none is near."""
     from rapidfuzz import process
 
     hit = process.extractOne(word[:100], list(known), score_cutoff=70)
@@ -170,7 +173,7 @@ def text_of(node: Node, name: str, found: Findings, most: int = LONGEST_LINE) ->
 
 def clean_text(text: str) -> str:
     """A text in one line: runs of blanks, line breaks and control characters become one blank each."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return " ".join("".join(char if char.isprintable() or char in _JOINERS else " " for char in text).split())
 
 
 def read_lines(parent: Node, name: str, found: Findings) -> tuple[str, ...]:

@@ -9,9 +9,7 @@ from typing import Any, Final, get_args
 
 from graph.claims import Claim, Comparator, Scope, Span, claim_id
 from graph.metrics import METRICS, Metric
-from indexer.sources.findings import (
-    Findings, check_fields, clean_text, nearest, read_flag, read_line, text_of,
-)  # fmt: skip
+from indexer.sources.findings import Findings, check_fields, clean_text, nearest, read_flag, read_line, text_of
 from indexer.sources.nodes import Node
 
 FIELDS: Final = (
@@ -108,7 +106,8 @@ def _capability(node: Node, known: Collection[str], found: Findings) -> str | No
         return next(iter(known)) if len(known) == 1 else None
     if name not in known:
         hint = nearest(name, known)
-        found.error("unknown_capability", node.get("capability"), f"no capability {name[:80]!r} here{hint}: name its id")
+        what = f"no capability {name[:80]!r} here{hint}: name its id"
+        found.error("unknown_capability", node.get("capability"), what)
     return name
 
 
@@ -139,7 +138,8 @@ def _stated(node: Node, metric: Metric, found: Findings) -> list[tuple[Comparato
     written = read_line(node, "comparator", found)
     comparator = _COMPARATORS.get(written or "=")
     if comparator is None:
-        found.error("bad_comparator", node.get("comparator"), f"comparator {(written or '')[:20]!r}: use = < <= > >= up_to")
+        what = f"comparator {(written or '')[:20]!r}: use one of = < <= > >= up_to"
+        found.error("bad_comparator", node.get("comparator"), what)
         return []
     value = node.get("value")
     if value is not None and value.items is not None:
@@ -181,10 +181,12 @@ def _number(value: Node | None, claim: Node, metric: Metric, found: Findings) ->
         number = float(match[0].replace(",", "").replace("_", ""))
     except ValueError:
         number = math.nan
-    written = value.raw.strip()[match.end() :].strip() or read_line(claim, "unit", found) or metric.unit
+    suffix = value.raw.strip()[match.end() :].removesuffix(metric.unit).strip()
+    written = suffix or read_line(claim, "unit", found) or metric.unit
     scale = 1.0 if written == metric.unit else _UNITS.get(metric.unit, {}).get(written.lower())
     if scale is None:
-        found.error("unknown_unit", claim.get("unit") or value, f"{metric.name} is measured in {metric.unit}, not {written[:40]!r}")
+        what = f"{metric.name} is measured in {metric.unit}, not {written[:40]!r}"
+        found.error("unknown_unit", claim.get("unit") or value, what)
         return None
     number = float(f"{number * scale:.15g}")
     if not math.isfinite(number):

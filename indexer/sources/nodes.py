@@ -107,6 +107,14 @@ def read_documents(text: str, file: str, *, is_json: bool = False) -> Iterator[N
         yield SourceError(f"not valid YAML: {error}", file=file, code="syntax")
 
 
+def has_aliases(text: str) -> bool:
+    """True if a YAML text uses aliases; a text with a syntax error counts as one that does."""
+    try:
+        return any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_LOADER))
+    except yaml.YAMLError:
+        return True
+
+
 def _joined_surrogates(pair: re.Match[str]) -> str:
     high, low = int(pair[1], 16), int(pair[2], 16)
     return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"

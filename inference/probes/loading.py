@@ -124,7 +124,8 @@ def load_declared(folder: Path) -> tuple[Any, dict[str, Any]]:
     config = transformers.AutoConfig.from_pretrained(folder, **LOAD_SAFELY)
     named = (getattr(config, "architectures", None) or ["AutoModel"])[0]
     declared = getattr(transformers, str(named), None)
-    if declared is None or not (named == "AutoModel" or issubclass(declared, transformers.PreTrainedModel)):
+    known = isinstance(declared, type) and issubclass(declared, transformers.PreTrainedModel)
+    if not known and named != "AutoModel":
         raise ProbeFailure("missing_dependency", f"transformers {transformers.__version__} has no class {named!r}")
     model, report = declared.from_pretrained(
         folder, config=config, use_safetensors=True, output_loading_info=True, **LOAD_SAFELY

@@ -1,0 +1,178 @@
+"""Catalogue JSON Lines: one artifact a line, its own words kept as they are.
+
+`{id, name, description, type?, task?, domain?, functionality?, library?, organization?, family?, params?, license?,
+url?, variants?: [{name?, domain?, functionality?, description?}]}`, the format that `evaluate search` reads too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from graph.artifacts import ARTIFACT_TYPES, Artifact, Capability, Source, Wording, slug_of
+from graph.errors import SourceError
+from graph.taxonomy import OTHER, full_task, task_of_label, task_words
+from indexer.sources.entry import CATALOGUE_ENTRY, Entry, rejected
+from indexer.sources.findings import LONGEST_LINE, LONGEST_TEXT, clean_text, nearest, parse_count
+from indexer.sources.lines import read_json_lines
+
+FIELDS: Final = (
+    "id", "name", "description", "type", "task", "domain", "functionality", "library", "organization", "family",
+    "params", "license", "url", "variants",
+)  # fmt: skip
+VARIANT_FIELDS: Final = ("name", "domain", "functionality", "description")
+MOST_VARIANTS: Final = 10_000
+_LINES: Final = ("library", "organization", "family", "license")
+
+
+def read_catalogue(path: Path) -> Iterator[Entry]:
+    """One entry per line of a catalogue file.
+
+    A field that is not part of the format is kept out, with one warning a file. The second line of the same id is
+    rejected.
+
+    Raises
+    ------
+    SourceError
+        The file itself cannot be read.
+    """
+    yield from catalogue_entries(read_json_lines(path, str(path)), str(path), "catalogue")
+
+
+def catalogue_entries(
+    rows: Iterable[tuple[int, Mapping[str, Any] | SourceError]], file: str, kind: str
+) -> Iterator[Entry]:
+    """One entry per numbered row; `kind` is the kind of source that the artifacts remember."""
+    lines: dict[str, int] = {}
+    warned: set[str] = set()
+    for number, row in rows:
+        if isinstance(row, SourceError):
+            yield rejected(row)
+            continue
+        try:
+            artifact, warnings = artifact_of_row(row, Source(kind=kind, file=file, line=number), warned)
+            if artifact.id in lines:
+                what = f"id {artifact.id[:80]!r} is in line {lines[artifact.id]} already: make one row of them"
+                raise SourceError(what, file=file, line=number, code="duplicate_id")
+        except SourceError as error:
+            yield rejected(error)
+            continue
+        lines[artifact.id] = number
+        yield Entry(artifact, CATALOGUE_ENTRY, 0, None, tuple(f"{file}:{number}: {text}" for text in warnings))
+
+
+def artifact_of_row(row: Mapping[str, Any], source: Source, warned: set[str]) -> tuple[Artifact, list[str]]:
+    """The artifact of a row with one capability, `main`, and what is odd about the row.
+
+    `warned` holds the unknown fields that were warned about before, and takes those of this row.
+
+    Raises
+    ------
+    SourceError
+        A field is missing or of the wrong kind.
+    """
+    warnings = []
+    for name in row:
+        if name not in FIELDS and name not in warned:
+            warned.add(name)
+            warnings.append(f"field {name[:80]!r} is not part of a catalogue and was kept out, here and below")
+    identity = _required(row, "id", source)
+    main = _wording(row, source, warnings, _required(row, "name", source))
+    variants = row.get("variants") or []
+    if not isinstance(variants, list) or len(variants) > MOST_VARIANTS:
+        raise _wrong("variants", f"a list of at most {MOST_VARIANTS} rows", source)
+    wordings = []
+    for variant in variants:
+        if not isinstance(variant, Mapping):
+            raise _wrong("variants", "a list of {name, domain, functionality, description}", source)
+        wording = _wording(variant, source, warnings, main.name)
+        if wording != main and wording not in wordings:
+            wordings.append(wording)
+    task = _task(row, main, source, warnings)
+    name = main.functionality or ("" if task == OTHER else task_words(task)) or main.name
+    capability = Capability(
+        id="main", name=name, task=task, description=main.description, domain=main.domain,
+        functionality=main.functionality, wordings=tuple(wordings),
+    )  # fmt: skip
+    artifact = Artifact(
+        id=identity, slug=slug_of(identity), name=main.name, type=_type(row, source), description=main.description,
+        **{key: _line(row, key, source, warnings) for key in _LINES}, url=_address(row, source, warnings),
+        params=_params(row, source), capabilities=(capability,), source=source,
+    )  # fmt: skip
+    return artifact, warnings
+
+
+def _wording(row: Mapping[str, Any], source: Source, warnings: list[str], name: str) -> Wording:
+    return Wording(
+        name=_line(row, "name", source, warnings) or name,
+        domain=_line(row, "domain", source, warnings),
+        functionality=_line(row, "functionality", source, warnings),
+        description=_line(row, "description", source, warnings, LONGEST_TEXT) or "",
+    )
+
+
+def _required(row: Mapping[str, Any], name: str, source: Source) -> str:
+    value = row.get(name)
+    text = clean_text(value) if isinstance(value, str) else ""
+    if not text or len(text) > LONGEST_LINE:
+        raise _wrong(name, f"a text of 1 to {LONGEST_LINE} characters", source)
+    return text
+
+
+def _line(
+    row: Mapping[str, Any], name: str, source: Source, warnings: list[str], most: int = LONGEST_LINE
+) -> str | None:
+    """The text of a field, a list of texts joined by ", "; None where it is missing; cut where it is too long."""
+    value = row.get(name)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        value = ", ".join(value)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise _wrong(name, "a text", source)
+    text = clean_text(value)
+    if len(text) > most:
+        warnings.append(f"{name} has {len(text)} characters and was cut after {most}")
+    return text[:most].strip() or None
+
+
+def _type(row: Mapping[str, Any], source: Source) -> Any:
+    value = row.get("type")
+    if value is None:
+        return "model"
+    if not isinstance(value, str) or value not in ARTIFACT_TYPES:
+        hint = nearest(str(value), ARTIFACT_TYPES)
+        what = f"type {str(value)[:80]!r} is not known{hint}: use one of {', '.join(ARTIFACT_TYPES)}"
+        raise SourceError(what, file=source.file, line=source.line, code="unknown_type")
+    return value
+
+
+def _task(row: Mapping[str, Any], main: Wording, source: Source, warnings: list[str]) -> str:
+    """The row's task; where it names none that is known, the task that its own labels name."""
+    written = _line(row, "task", source, warnings)
+    task = full_task(written) if written else None
+    if written and task is None:
+        warnings.append(f"task {written[:80]!r} is not known; its labels decide")
+    return task or task_of_label(main.domain, main.functionality)
+
+
+def _params(row: Mapping[str, Any], source: Source) -> int | None:
+    value = row.get("params")
+    count = parse_count(value)
+    if value is not None and count is None:
+        raise _wrong("params", "a whole number, or a text such as 22.7M", source)
+    return count
+
+
+def _address(row: Mapping[str, Any], source: Source, warnings: list[str]) -> str | None:
+    text = _line(row, "url", source, warnings)
+    if text is not None and not re.fullmatch(r"https?://[^\s\"'<>\\]{1,490}", text):
+        warnings.append("url is no http(s) address and was kept out")
+        return None
+    return text
+
+
+def _wrong(name: str, wanted: str, source: Source) -> SourceError:
+    return SourceError(f"{name} must be {wanted}", file=source.file, line=source.line, code=f"bad_{name}")

@@ -1,0 +1,121 @@
+"""A Hugging Face cache: every folder of a repository gives exactly one entry, whatever is broken in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from graph.errors import ModelError, ModelRefused, SourceError
+from indexer.sources.entry import ALTERED, BROKEN, INCOMPLETE, NOT_A_MODEL, REFUSED, Entry, rejected
+from indexer.sources.models import read_model, with_warnings
+from inference.cache import (
+    BlobReport,
+    Snapshot,
+    current_snapshot,
+    is_model_folder,
+    repository_bytes,
+    repository_folders,
+    repository_id,
+)
+from inference.cache import check_blobs as blob_report
+
+MOST_NAMED = 3
+"""How many altered or odd blobs a message names; it counts the rest."""
+
+
+def read_cache(
+    path: Path, *, check_blobs: bool = True, on_bytes: Callable[[int], None] | None = None
+) -> Iterator[Entry]:
+    """One entry per repository of a cache, models first by name.
+
+    A model is listed with its facts, or rejected with its reason: no revision, no weights, a link out of the cache,
+    a blob whose bytes are not what its name says. Data sets, spaces and kernels are counted and nothing else.
+
+    Parameters
+    ----------
+    path
+        The cache: the folder of the `models--…` folders, or the one that holds it as `hub`.
+    check_blobs
+        True reads every blob and compares it with its name.
+    on_bytes
+        Hears how many bytes were read, piece by piece.
+
+    Raises
+    ------
+    SourceError
+        The cache cannot be read.
+    """
+    cache = cache_folder(path)
+    try:
+        folders = repository_folders(cache)
+    except ModelError as error:
+        raise SourceError(str(error), file=str(path)) from error
+    counted: set[Path] = set()
+    for folder in sorted(folders, key=lambda folder: (not is_model_folder(folder), folder.name)):
+        found = repository_bytes(folder)
+        size_bytes = sum(size for real, size in found.items() if real not in counted)
+        counted.update(found)
+        if is_model_folder(folder):
+            yield replace(_entry(folder, check_blobs, on_bytes), size_bytes=size_bytes)
+        else:
+            yield Entry(None, NOT_A_MODEL, size_bytes)
+
+
+def cache_folder(path: Path) -> Path:
+    """The folder of the repositories: the path itself, or its `hub`."""
+    return path / "hub" if (path / "hub").is_dir() and not any(path.glob("models--*")) else path
+
+
+def _entry(folder: Path, check_blobs: bool, on_bytes: Callable[[int], None] | None) -> Entry:
+    file, identity = str(folder), repository_id(folder)
+    if not identity.strip("/") or not (folder.is_symlink() or folder.is_dir()):
+        what = "not a repository's folder: remove it, or fetch the model again"
+        return rejected(SourceError(what, file=file, code="not_a_model"), bucket=BROKEN)
+    try:
+        snapshot = current_snapshot(folder)
+    except ModelRefused as error:
+        return rejected(SourceError(str(error), file=file, code="escape"), bucket=REFUSED)
+    except ModelError as error:
+        return rejected(SourceError(str(error), file=file, code="no_snapshot"), bucket=INCOMPLETE)
+    entry = read_model(snapshot.path, identity, file, "hf_cache")
+    entry = with_warnings(entry, file, list(_odd(snapshot)))
+    if not check_blobs or entry.bucket == REFUSED:
+        return entry
+    return _checked(entry, folder, snapshot, blob_report(folder, on_bytes))
+
+
+def _odd(snapshot: Snapshot) -> Iterator[str]:
+    yield from snapshot.warnings
+    if snapshot.revisions > 1:
+        yield f"{snapshot.revisions} revisions; {snapshot.revision[:12]} is read"
+
+
+def _checked(entry: Entry, folder: Path, snapshot: Snapshot, report: BlobReport) -> Entry:
+    """The entry after its blobs were checked: an altered one that the snapshot uses rejects the model."""
+    file = str(folder)
+    used = {blob for blob in (*report.altered, *report.escapes) if blob in _linked_blobs(snapshot)}
+    altered = [blob for blob in report.altered if blob in used]
+    escapes = [blob for blob in report.escapes if blob in used]
+    if escapes:
+        what = f"{_named(escapes)} lead out of the cache: refused"
+        return rejected(SourceError(what, file=file, code="escape"), bucket=REFUSED)
+    if altered:
+        what = f"altered: the bytes of {_named(altered)} are not what the name says: fetch the model again"
+        return rejected(SourceError(what, file=file, code="altered_blob"), bucket=ALTERED)
+    notes = []
+    if report.altered:
+        notes.append(f"altered, in another revision: {_named(list(report.altered))}")
+    if report.not_checkable:
+        notes.append(f"not checkable, the name is no digest: {_named(list(report.not_checkable))}")
+    return with_warnings(entry, file, notes)
+
+
+def _linked_blobs(snapshot: Snapshot) -> set[str]:
+    """Names of the repository's blobs to which the snapshot's links lead, at their first hop."""
+    return {link.readlink().name for link in snapshot.path.rglob("*") if link.is_symlink()}
+
+
+def _named(blobs: list[str]) -> str:
+    more = f" and {len(blobs) - MOST_NAMED} more" if len(blobs) > MOST_NAMED else ""
+    return ("blob " if len(blobs) == 1 else "blobs ") + ", ".join(blobs[:MOST_NAMED]) + more

@@ -1,0 +1,129 @@
+"""Something different, and comparison: facts decide, and what is said is true of the numbers."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_catalogue import build_small
+
+from graph.errors import QueryError, UnknownArtifact
+from graph.home import Home
+from graph.responses import ArtifactReport, Component
+from search.compare import COMPONENTS, compare_artifacts, verdict_sentence
+from search.different import find_different, read_differences
+from search.engine import LOCAL, Engine
+from search.memory import SearchRequest
+from search.show import show_artifact
+
+
+@pytest.fixture
+def engine(home: Home) -> Engine:
+    return build_small(home)
+
+
+def _different(engine: Engine, name: str, phrase: str) -> list[str]:
+    return [r.artifact for r in find_different(engine, name, phrase, SearchRequest(phrase, LOCAL)).results]
+
+
+def test_the_same_job_without_the_artifact_and_its_copies(engine: Engine) -> None:
+    assert set(_different(engine, "ben/large-eyes", "")) == {"ann/small-eyes", "dan/closed-eyes"}
+
+
+def test_the_difference_holds_as_a_fact_with_a_reason(engine: Engine) -> None:
+    answer = find_different(engine, "ben/large-eyes", "but smaller", SearchRequest("but smaller", LOCAL))
+    assert [r.artifact for r in answer.results] == ["ann/small-eyes"]
+    assert "5,600,000 parameters against 86,000,000" in answer.results[0].why
+    assert answer.dropped_unknown == 1  # closed-eyes: nobody knows its size
+
+
+@pytest.mark.parametrize(
+    ("phrase", "expected"),
+    [
+        ("but offline", {"ann/small-eyes"}), ("something free", {"ann/small-eyes"}),
+        ("another family", {"ann/small-eyes"}), ("a different licence", {"ann/small-eyes"}),
+    ],
+)  # fmt: skip
+def test_differences(engine: Engine, phrase: str, expected: set[str]) -> None:
+    assert set(_different(engine, "ben/large-eyes", phrase)) == expected
+
+
+def test_no_answer_is_an_answer(engine: Engine) -> None:
+    answer = find_different(engine, "ann/small-eyes", "but smaller", SearchRequest("but smaller", LOCAL))
+    assert answer.abstained
+    assert "the smallest other is" in answer.message
+    assert "86,000,000" in answer.message
+
+
+def test_it_counts_as_a_search(engine: Engine) -> None:
+    _different(engine, "ben/large-eyes", "but smaller")
+    assert show_artifact(engine.home, "ann/small-eyes").times_matched == 1
+    assert show_artifact(engine.home, "ben/large-eyes").times_matched == 0
+
+
+def test_words_left_over() -> None:
+    differences, words = read_differences("like it but smaller and offline, for satellite images")
+    assert [d.name for d in differences] == ["smaller", "offline"]
+    assert words == "for satellite images"
+    assert read_differences("") == ((), "")
+
+
+def test_unknown_artifacts_get_suggestions(engine: Engine) -> None:
+    with pytest.raises(UnknownArtifact) as unknown:
+        _different(engine, "ben/large-eye", "")
+    assert "ben--large-eyes" in unknown.value.suggestions
+    with pytest.raises(UnknownArtifact):
+        compare_artifacts(engine.home, ["ben/large-eyes", "nobody"])
+
+
+def test_siblings_share_their_job_and_strangers_do_not(engine: Engine) -> None:
+    siblings = compare_artifacts(engine.home, ["ann/small-eyes", "ben/large-eyes"])
+    assert siblings.same_job
+    assert len(siblings.shared) == 1
+    assert siblings.only == {"ann/small-eyes": (), "ben/large-eyes": ()}
+    strangers = compare_artifacts(engine.home, ["ann/small-eyes", "ann/painter"])
+    assert not strangers.same_job
+    assert strangers.shared == ()
+    assert strangers.verdict.startswith("These do different jobs")
+
+
+def test_comparing_counts_nothing(engine: Engine) -> None:
+    compare_artifacts(engine.home, ["ann/small-eyes", "ben/large-eyes"])
+    assert show_artifact(engine.home, "ann/small-eyes").times_matched == 0
+
+
+@pytest.mark.parametrize("names", [[], ["ann/painter"], ["ann/painter"] * 2, ["a", "b", "c", "d", "e"]])
+def test_two_to_four_different_ones(engine: Engine, names: list[str]) -> None:
+    with pytest.raises(QueryError):
+        compare_artifacts(engine.home, names)
+
+
+def _report(name: str, values: dict[str, float | None], rank: float | None) -> ArtifactReport:
+    parts = {
+        key: Component(value=values[key], used=values[key] or 0.5, weight=20, contribution=1, known=True)
+        for key in COMPONENTS
+    }
+    return ArtifactReport(
+        artifact=name, slug=name, name=name, type="model", times_matched=0, distinct_actors=0, rank=rank,
+        known_weight=100, components=parts,
+    )  # fmt: skip
+
+
+_VALUE = st.none() | st.sampled_from([0.0, 0.25, 0.25000001, 0.5, 1.0])
+
+
+@given(st.tuples(*[_VALUE] * 12))
+def test_every_sentence_is_true_of_the_table(values: tuple[float | None, ...]) -> None:
+    one = _report("one", dict(zip(COMPONENTS, values[:5], strict=True)), values[10])
+    two = _report("two", dict(zip(COMPONENTS, values[5:10], strict=True)), values[11])
+    sentence = verdict_sentence([one, two], same_job=True)
+    said = dict(part.split(": ", 1) for part in sentence.rstrip(".").split("; ") if ": " in part)
+    pairs = {"UnfragileRank": (one.rank, two.rank)}
+    pairs |= {title: (one.components[k].value, two.components[k].value) for k, title in COMPONENTS.items()}
+    for title, (a, b) in pairs.items():
+        if a is None or b is None:
+            assert "not comparable" in said[title]
+        elif a == b:
+            assert said[title].startswith("tie")
+        else:
+            assert said[title].startswith("one" if a > b else "two")
