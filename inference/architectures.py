@@ -16,7 +16,6 @@ _TASK_OF_HEAD: Final = {
     "ForDepthEstimation": "depth-estimation",
     "ForDocumentQuestionAnswering": "document-question-answering",
     "ForImageClassification": "image-classification",
-    "ForImageClassificationWithTeacher": "image-classification",
     "ForImageSuperResolution": "image-to-image",
     "ForInstanceSegmentation": "image-segmentation",
     "ForKeypointDetection": "keypoint-detection",
@@ -47,6 +46,8 @@ _TASK_OF_CLASS: Final = {
     "ChineseCLIPModel": "zero-shot-image-classification",
     "FlaubertWithLMHeadModel": "fill-mask",
     "GitForCausalLM": "image-to-text",
+    "MMGroundingDinoForObjectDetection": "zero-shot-object-detection",
+    "OmDetTurboForObjectDetection": "zero-shot-object-detection",
     "GroundingDinoForObjectDetection": "zero-shot-object-detection",
     "Kosmos2ForConditionalGeneration": "image-text-to-text",
     "LayoutLMForQuestionAnswering": "document-question-answering",
@@ -107,6 +108,8 @@ def task_of_architecture(architecture: str | None, model_type: str | None) -> st
     if architecture is None:
         return None
     task = _TASK_OF_CLASS.get(architecture)
+    if task is None and re.search(r"ForImageClassification[A-Z]", architecture):
+        task = "image-classification"  # variants, such as …WithTeacher and …Fourier
     if task is None and model_type in _SPEECH and architecture.endswith("ForSequenceClassification"):
         task = "audio-classification"
     if task is None:

@@ -194,10 +194,15 @@ def repository_bytes(folder: Path) -> dict[Path, int]:
     found: dict[Path, int] = {}
     if folder.is_symlink():
         return found
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        for name in names:
-            file = resolve_file(Path(parent) / name, name, bounds)
-            if isinstance(file, ModelFile):
-                found[file.path] = file.size_bytes
+    for part in ("blobs", "snapshots"):
+        for parent, _, names in os.walk(folder / part):
+            for name in names:
+                file = resolve_file(Path(parent) / name, name, bounds)
+                if isinstance(file, ModelFile):
+                    found[file.path] = file.size_bytes
     return found
+
+
+def partial_downloads(folder: Path) -> int:
+    """How many downloads of a repository were begun and not finished."""
+    return sum(1 for _ in (folder / "blobs").glob("*.incomplete"))

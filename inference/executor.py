@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -101,6 +102,8 @@ def verify_artifacts(
     artifacts: Sequence[Artifact],
     options: VerifyOptions,
     on_progress: Callable[[VerifyProgress], None] | None = None,
+    *,
+    worker: Zygote | None = None,
 ) -> VerifyReport:
     """What verification came to, after recording evidence for every claim that could be judged.
 
@@ -115,6 +118,9 @@ def verify_artifacts(
         Labelled sets, budget, trust.
     on_progress : callable or None
         Hears of every step before it begins.
+    worker : Zygote or None
+        A worker to use and to leave running, for callers that verify often; it must import what the probes need
+        (`PROBES[…].info.modules`). None starts one where something has to be run, and ends it.
 
     Raises
     ------
@@ -135,7 +141,7 @@ def verify_artifacts(
     run = _Run(home, shelf, options, started, on_progress)
     grounds = run.survey_all(artifacts, trusted)
     units = run.plan(grounds)
-    import_s = run.run_all(units) if units else 0.0
+    import_s = run.run_all(units, worker) if units else 0.0
     counts = _count(home, artifacts, run.unreached)
     return VerifyReport(
         artifacts=len(artifacts),
@@ -215,11 +221,12 @@ class _Run:
         """All units of work, model by model."""
         return [unit for ground in grounds for unit in plan_units(ground, self._waiting[ground.artifact.id])]
 
-    def run_all(self, units: Sequence[Unit]) -> float:
+    def run_all(self, units: Sequence[Unit], worker: Zygote | None) -> float:
         """Run or resume all units, each recorded when it is finished; seconds that the worker took to start."""
         broken: dict[str, UnitResult] = {}
         left: set[str] = set()  # models whose loading the budget did not reach: nothing else is tried on them
-        with Zygote(self._modules(units)) as zygote:
+        with contextlib.ExitStack() as stack:
+            zygote = worker or stack.enter_context(Zygote(self._modules(units)))
             for number, unit in enumerate(units):
                 self._tell(number, len(units), unit.ground.artifact, unit.probe)
                 artifact = unit.ground.artifact.id

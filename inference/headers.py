@@ -6,7 +6,7 @@ import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from graph.errors import ModelError
 
@@ -44,8 +44,15 @@ class Tensor:
         return self.name.endswith(_BUFFER_ENDS)
 
 
-def safetensors_tensors(path: Path) -> list[Tensor]:
+def safetensors_tensors(path: Path, name: str | None = None) -> list[Tensor]:
     """The tensors of a safetensors file, sorted by name, by the library's own validating reader.
+
+    Parameters
+    ----------
+    path
+        Where its bytes are.
+    name
+        What messages call it; its path's last part where it is not given.
 
     Raises
     ------
@@ -54,21 +61,22 @@ def safetensors_tensors(path: Path) -> list[Tensor]:
     """
     from safetensors import SafetensorError, safe_open
 
+    shown = name or path.name
     try:
         with path.open("rb") as stream:
             start = stream.read(8)
         if len(start) < 8:
-            raise ModelError(f"{path.name} is no safetensors file: it has fewer than 8 bytes")
+            raise ModelError(f"{shown} is no safetensors file: it has fewer than 8 bytes")
         length = struct.unpack("<Q", start)[0]
         if length > LARGEST_HEADER_BYTES:
-            raise ModelError(f"{path.name}: its header claims {length} bytes; at most {LARGEST_HEADER_BYTES} are read")
+            raise ModelError(f"{shown}: its header claims {length} bytes; at most {LARGEST_HEADER_BYTES} are read")
         with safe_open(str(path), framework="np") as opened:
-            slices = [(name, opened.get_slice(name)) for name in sorted(opened.keys())]
-            return [Tensor(name, part.get_dtype().lower(), tuple(part.get_shape())) for name, part in slices]
+            slices = [(key, opened.get_slice(key)) for key in sorted(opened.keys())]
+            return [Tensor(key, part.get_dtype().lower(), tuple(part.get_shape())) for key, part in slices]
     except SafetensorError as error:
-        raise ModelError(f"{path.name} is no valid safetensors file ({error}): fetch the model again") from error
+        raise ModelError(f"{shown} is no valid safetensors file ({error}): fetch the model again") from error
     except OSError as error:
-        raise ModelError(f"{path.name}: {error.strerror or error}") from error
+        raise ModelError(f"{shown}: {error.strerror or error}") from error
 
 
 @dataclass(frozen=True)
@@ -79,8 +87,8 @@ class GgufHeader:
     tensors: tuple[Tensor, ...]
 
 
-def gguf_header(path: Path) -> GgufHeader:
-    """The header of a GGUF file, versions 2 and 3, little-endian.
+def gguf_header(path: Path, name: str | None = None) -> GgufHeader:
+    """The header of a GGUF file, versions 2 and 3, little-endian; `name` is what messages call it.
 
     Read here and not by `gguf.GGUFReader`, which loops over counts that the file chooses and takes seconds for
     the vocabulary of an honest one; its constants are used, and it is the tests' second opinion.
@@ -92,17 +100,16 @@ def gguf_header(path: Path) -> GgufHeader:
     """
     try:
         with path.open("rb") as stream:
-            return _GgufReader(stream, path).read()
+            return _GgufReader(stream, name or path.name, path.stat().st_size).read()
     except OSError as error:
-        raise ModelError(f"{path.name}: {error.strerror or error}") from error
+        raise ModelError(f"{name or path.name}: {error.strerror or error}") from error
 
 
 class _GgufReader:
     """A cursor over the header's bytes; every length is checked against the file before it is used."""
 
-    def __init__(self, stream: Any, path: Path) -> None:
-        self._stream, self._name = stream, path.name
-        self._left = path.stat().st_size
+    def __init__(self, stream: BinaryIO, name: str, size_bytes: int) -> None:
+        self._stream, self._name, self._left = stream, name, size_bytes
 
     def read(self) -> GgufHeader:
         if self._take(4) != b"GGUF":
@@ -175,7 +182,7 @@ class _GgufReader:
         if count > self._left:
             raise self._wrong("it ends within its header")
         self._left -= count
-        taken: bytes = self._stream.read(count)
+        taken = self._stream.read(count)
         if len(taken) < count:
             raise self._wrong("it ends within its header")
         return taken

@@ -196,7 +196,7 @@ class History:
     def add(self, record: Evidence) -> None:
         """Take a record into account."""
         self._newest[_key(record)] = _substance(record)
-        if record.claim is not None and record.verdict in ("verified", "refuted", "inconclusive"):
+        if record.claim is not None and _is_attempt(record) and record.verdict != "error":
             self._decided[record.claim] = _model_digest(record)
 
     def is_news(self, record: Evidence) -> bool:
@@ -207,10 +207,15 @@ class History:
         """
         if self._newest.get(_key(record)) == _substance(record):
             return False
-        if record.verdict != "unverifiable" or record.claim not in self._decided:
+        if _is_attempt(record) or record.claim not in self._decided:
             return True
         weights = _model_digest(record)
         return weights is not None and weights != self._decided[record.claim]
+
+
+def _is_attempt(record: Evidence) -> bool:
+    """Whether a record tells of something tried, and not only that nothing here could judge it."""
+    return record.verdict != "unverifiable" and (record.verdict, record.reason_code) != ("inconclusive", "no_data")
 
 
 def _model_digest(record: Evidence) -> str | None:

@@ -14,7 +14,7 @@ from factories import make_artifact, make_evidence
 from fake_encoder import WordEncoder
 
 from graph.artifacts import Artifact, Capability, Wording
-from graph.claims import Claim
+from graph.claims import VERDICTS, Claim
 from graph.errors import EncoderMismatch, ModelError, QueryError, SnapshotError
 from graph.home import Home
 from graph.policy import OPEN
@@ -66,7 +66,7 @@ def test_a_build_makes_every_text_findable(home: Home) -> None:
     report = make(home, encoder)
     assert (report.artifacts, report.capabilities, report.rows, report.unchanged) == (5, 5, 5, False)
     assert report.embedded == len(encoder.encoded) == 10  # one text of each capability for its URI, one searched
-    assert report.claims == {"verified": 0, "refuted": 0, "inconclusive": 0, "unverifiable": 0, "error": 0, "claimed": 5}
+    assert report.claims == {**dict.fromkeys(VERDICTS, 0), "claimed": 5}
     snapshot = open_snapshot(home.snapshots, encoder=encoder.info)
     for model in MODELS:
         text = f"{model.name}. fill mask. Job of {model.name}. {model.capabilities[0].description}"
@@ -143,7 +143,7 @@ def test_an_empty_catalogue_and_one_that_is_refused_whole_are_indexes_too(home: 
 # The gate -----------------------------------------------------------------------------------------------
 def lying_model() -> Artifact:
     capability = Capability(
-        id="c", name="Sees animals", task="vision.image-classification", description=f"Small. {LIE}. Cheap.",
+        id="c", name="Sees animals", task="vision.image-classification", description=f"{LIE}. Small. Cheap.",
         unique=f"{LIE}!", intents_served=("name an animal", LIE), wordings=(Wording(name="w", description=LIE),),
     )  # fmt: skip
     claim = Claim(id="cl_lie", artifact="liar", capability="c", metric="accuracy", value=100.0, text=LIE)
@@ -162,7 +162,7 @@ def test_a_refuted_sentence_is_in_no_vector_no_word_and_no_file(home: Home, refu
     [stem] = tokenize(["zebra"])[0]
     assert (max(snapshot.lexical("zebra")) > 0) == (stem.encode() in files) == (not refuted)
     assert any("zebra" in text for text in encoder.encoded) == (not refuted)
-    searched = "liar. image classification. Sees animals. Small. {}Cheap."
+    searched = "liar. image classification. Sees animals. {}Small. Cheap."
     told = {said: searched.format(f"{LIE}. " if said else "") for said in (False, True)}
     keys = {said: vector_key(text) for said, text in told.items()}
     with home.store.reading() as connection:

@@ -37,7 +37,9 @@ from indexer.jobs import Job, fits, job_of, united
 from inference.embedder import open_encoder
 
 ZERO_SHOT = "text.zero-shot-classification"
+TRANSLATE = "text.translation"
 CLASSIFY = "vision.image-classification"
+NOTHING = Job()
 
 
 def make_model(name: str, task: str, capability: str, description: str = "", **fields: object) -> Artifact:
@@ -88,6 +90,7 @@ APART = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_siblings_unite_and_other_jobs_stay_apart_under_the_real_encoder(home: Home) -> None:
     models = [make_model(name, task, capability, text) for name, task, capability, text in SAME + APART]
     found = uris(home, open_encoder(None, threads=1), models)
@@ -104,9 +107,9 @@ def test_siblings_unite_and_other_jobs_stay_apart_under_the_real_encoder(home: H
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
-        (job("text.translation", "T", "English to German."), job("text.translation", "T", "German to English."), False),
-        (job("text.translation", "T", artifact="m/opus-mt-en-de"), job("text.translation", "T", "From English into German."), True),
-        (job("text.translation", "T", artifact="m/opus-mt-en-de"), job("text.translation", "T", artifact="m/en-fr"), False),
+        (job(TRANSLATE, "T", "English to German."), job(TRANSLATE, "T", "German to English."), False),
+        (job(TRANSLATE, "T", artifact="m/opus-mt-en-de"), job(TRANSLATE, "T", "From English into German."), True),
+        (job(TRANSLATE, "T", artifact="m/opus-mt-en-de"), job(TRANSLATE, "T", artifact="m/en-fr"), False),
         (job(ZERO_SHOT, "Z"), job(ZERO_SHOT, "Z for English"), True),
         (job(ZERO_SHOT, "Z"), job(ZERO_SHOT, "Z for German"), False),
         (job(ZERO_SHOT, "Z of texts"), job(ZERO_SHOT, "Z of pictures"), False),
@@ -137,9 +140,11 @@ def test_a_united_job_keeps_what_both_know() -> None:
 
 
 # Deciding -----------------------------------------------------------------------------------------------
-def candidate(artifact: str, vector: Sequence[float], capability: str = "c", task: str = ZERO_SHOT, name: str = "Zero shot") -> Candidate:
+def candidate(
+    artifact: str, vector: Sequence[float], capability: str = "c", task: str = ZERO_SHOT, plain: Job = NOTHING
+) -> Candidate:
     unit = np.array(vector, np.float32) / np.linalg.norm(vector)
-    return Candidate((artifact, capability), task, name, f"{artifact} {capability}", Job(), unit)
+    return Candidate((artifact, capability), task, "Zero shot", f"{artifact} {capability}", plain, unit)
 
 
 def test_the_most_similar_is_joined_from_the_threshold_on() -> None:
@@ -171,6 +176,20 @@ def test_two_capabilities_of_one_artifact_never_share_and_the_closer_one_joins()
     for own in ([far, near], [near, far]):
         decided = decide([founder, *own], [], {})
         assert decided.assigned["b", "c2"] == decided.assigned["a", "c"] != decided.assigned["b", "c1"]
+
+
+def test_nor_does_a_new_capability_join_an_older_one_of_its_artifact() -> None:
+    known = [Canonical("capability://t.old", ZERO_SHOT, "Old", "key")]
+    pair = [candidate("a", (1, 0), "c1"), candidate("a", (1, 0), "c2")]
+    assert len(decide(pair, known, {("a", "c1"): "capability://t.old"}).created) == 1
+
+
+def test_equal_vectors_do_not_unite_what_plainly_differs() -> None:
+    german, french = Job(languages=("german",)), Job(languages=("french",))
+    jobs = {"a": german, "b": french, "c": german}
+    three = [candidate(name, (1, 0), plain=plain) for name, plain in jobs.items()]
+    found = decide(three, [], {}).assigned
+    assert found["a", "c"] == found["c", "c"] != found["b", "c"]
 
 
 def test_the_decision_does_not_depend_on_the_order_of_artifacts() -> None:
@@ -240,8 +259,8 @@ def test_uris_survive_rewording_and_are_written_as_events_once(home: Home) -> No
     assert labels == ["Fills masks", "Quite another thing"]
     task = "text.fill-mask"
     assert events == [
-        ("capability_created", "capability://text.fill-mask.fills-masks", None, {"task": task, "label": labels[0]}),
-        ("capability_created", "capability://text.fill-mask.quite-another-thing", None, {"task": task, "label": labels[1]}),
+        ("capability_created", first["ann/a", "c"], None, {"task": task, "label": labels[0]}),
+        ("capability_created", first["eve/e", "c"], None, {"task": task, "label": labels[1]}),
         ("capability_assigned", "ann/a", first["ann/a", "c"], {"capability": "c"}),
         ("capability_assigned", "bob/b", first["bob/b", "c"], {"capability": "c"}),
         ("capability_assigned", "eve/e", first["eve/e", "c"], {"capability": "c"}),

@@ -54,7 +54,8 @@ def test_unsafe_enters_only_the_open_index() -> None:
     assert admit([model], unsafe, OPEN, DAY_0_US).admitted == {("ann/m", "c")}
     assert admit([model], unsafe, DEFAULT, DAY_0_US).admitted == frozenset()
     assert admit([model], {}, DEFAULT, DAY_0_US).admitted == {("ann/m", "c")}
-    assert admit([model], {}, PRODUCTION, DAY_0_US).refused[0].reason == "runs is claimed, needs verified at tier artifact"
+    [refused] = admit([model], {}, PRODUCTION, DAY_0_US).refused
+    assert refused.reason == "runs is claimed, needs verified at tier artifact"
 
 
 def test_an_artifact_without_capabilities_is_listed() -> None:
@@ -63,7 +64,8 @@ def test_an_artifact_without_capabilities_is_listed() -> None:
 
 
 def test_dropped_sentences_are_listed_by_place_and_never_repeated() -> None:
-    lie = Claim(id="cl_lie", artifact="ann/m", capability="c", metric="accuracy", value=99.9, text="right 99.9 % of the time")
+    text = "right 99.9 % of the time"
+    lie = Claim(id="cl_lie", artifact="ann/m", capability="c", metric="accuracy", value=99.9, text=text)
     model = make_model(description="Small. It is right 99.9 % of the time. Fast.", claims=(lie,))
     evidence = {"cl_lie": make_evidence("ann/m", "refuted", claim="cl_lie", metric="accuracy")}
     admission = admit([model], evidence, DEFAULT, DAY_0_US)

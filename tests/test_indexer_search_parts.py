@@ -110,6 +110,7 @@ def test_a_query_without_a_known_word_scores_nothing(query: str) -> None:
     np.testing.assert_array_equal(Lexical.of(TEXTS).scores(query), np.zeros(len(TEXTS)))
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("texts", [[], ["", "the of"]])
 def test_a_corpus_without_a_word_is_an_index_too(tmp_path: Path, texts: list[str]) -> None:
     Lexical.of(texts).save(tmp_path / "lexical")

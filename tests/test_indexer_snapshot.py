@@ -97,6 +97,9 @@ def test_large_files_are_hashed_only_by_a_deep_check(tmp_path: Path, monkeypatch
     assert check_files(tmp_path / name).id == name
     with pytest.raises(SnapshotError, match=r"rows\.jsonl"):
         check_files(tmp_path / name, deep=True)
+    file.write_bytes(file.read_bytes() + b"\n")
+    with pytest.raises(SnapshotError, match=r"rows\.jsonl"):
+        check_files(tmp_path / name)
 
 
 def test_an_index_of_another_encoder_is_refused(tmp_path: Path) -> None:
@@ -191,6 +194,7 @@ def test_a_crash_leaves_the_live_snapshot_as_it_was(
     with pytest.raises(KeyboardInterrupt if error is KeyboardInterrupt else SnapshotError):
         write_snapshot(tmp_path, make_draft())
     monkeypatch.undo()
+    assert not [path for path in tmp_path.glob(".building-*") if path.is_dir()]
     assert current_id(tmp_path) == first
     assert len(open_snapshot(tmp_path, encoder=ENCODER.info).rows) == 1
     with build_lock(tmp_path):

@@ -43,7 +43,7 @@ CASES: list[tuple[str, Artifact, dict[str, Evidence], dict[str, list[str]]]] = [
     ("nothing tried", make_mit(RUNS), {}, {"production": ["runs"], "strict": ["runs"]}),
     ("no runs claim", make_mit(), {}, {"production": ["runs"], "strict": ["runs"]}),
     ("works", make_mit(RUNS), WORKS, {}),
-    ("does not work", make_mit(RUNS), about(RUNS, "refuted"), dict.fromkeys(POLICIES, ["runs_refuted"])),
+    ("does not work", make_mit(RUNS), about(RUNS, "refuted"), {name: ["runs_refuted"] for name in POLICIES}),
     ("unsafe", make_mit(RUNS), about(RUNS, "error", reason_code="unsafe_refused"),
      {"default": ["unsafe"], "production": ["unsafe", "runs"], "strict": ["unsafe", "runs"]}),
     ("timed out", make_mit(RUNS), about(RUNS, "error", reason_code="timeout"),
@@ -131,9 +131,7 @@ def test_a_users_policy(tmp_path: Path) -> None:
     policy = find_policy(str(file))
     waiver = Waiver("ann/digits", "age", "Ann", "the set is frozen", date(2027, 1, 31))
     licences = ("apache-2.0", "MIT")
-    assert policy == replace(
-        PRODUCTION, name="house", greatest_age_days=365.0, licences=licences, waivers=(waiver,)
-    )
+    assert policy == replace(PRODUCTION, name="house", greatest_age_days=365.0, licences=licences, waivers=(waiver,))
     assert rules_broken(policy, make_mit(RUNS), WORKS, 300) == []
     file.write_text("least_n: 5\n")
     assert read_policy(file) == replace(OPEN, name="house", least_n=5)

@@ -237,10 +237,18 @@ def test_a_unit_out_of_processor_time_is_a_timeout(zygote: Zygote, digits: Path)
 def test_a_lost_worker_is_replaced(zygote: Zygote, digits: Path) -> None:
     process = zygote._process
     assert process is not None
-    threading.Timer(0.3, lambda: os.kill(process.pid, signal.SIGKILL)).start()
-    data = LabelledSet("many", "image", built_in("sklearn-digits").items * 40, (), "d", "operator")  # type: ignore[operator]
-    answer = ask(zygote, "image-classification", digits, data)
+
+    def kill_when_busy() -> None:
+        while not zygote._child:
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_when_busy)
+    killer.start()
+    answer = ask(zygote, "image-classification", digits, built_in("sklearn-digits"))
+    killer.join()
     assert answer.failure == "oom"
+    assert answer.duration_s < 10  # the child died with its worker, not at its time limit
     assert measure(zygote, "loading", digits).loads
 
 
@@ -316,6 +324,7 @@ def test_what_libraries_raise_becomes_a_reason_code() -> None:
 def test_every_probe_declares_itself() -> None:
     for name, probe in PROBES.items():
         assert (probe.info.name, bool(probe.info.version), bool(probe.info.control)) == (name, True, True)
+        assert set(probe.info.metrics) <= set(METRICS)
         assert set(probe.info.metrics) <= {
             "loads",
             "runs",

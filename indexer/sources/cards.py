@@ -172,8 +172,12 @@ def _word(value: Any) -> str | None:
 
 def _index_results(listed: list[Any], name: str, warnings: list[str]) -> Iterator[Result]:
     """`model-index` results with a metric that we know; the names of the others go into one warning."""
+    from huggingface_hub import EvalResult
+
     others: set[str] = set()
     for entry in listed[:MOST_RESULTS]:
+        if not isinstance(entry, EvalResult):  # a card may set the library's own field to anything
+            continue
         kind = _word(entry.metric_type) or ""
         metric = _METRIC_OF.get(kind.lower())
         if metric is None:

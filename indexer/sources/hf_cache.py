@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from graph.errors import ModelError, ModelRefused, SourceError
-from indexer.sources.entry import ALTERED, BROKEN, INCOMPLETE, NOT_A_MODEL, REFUSED, Entry, rejected
+from indexer.sources.entry import ALTERED, BROKEN, INCOMPLETE, NO_WEIGHTS, NOT_A_MODEL, REFUSED, Entry, rejected
 from indexer.sources.models import read_model, with_warnings
 from inference.cache import (
     BlobReport,
     Snapshot,
     current_snapshot,
     is_model_folder,
+    partial_downloads,
     repository_bytes,
     repository_folders,
     repository_id,
@@ -80,6 +81,10 @@ def _entry(folder: Path, check_blobs: bool, on_bytes: Callable[[int], None] | No
         return rejected(SourceError(str(error), file=file, code="no_snapshot"), bucket=INCOMPLETE)
     entry = read_model(snapshot.path, identity, file, "hf_cache")
     entry = with_warnings(entry, file, list(_odd(snapshot)))
+    begun = partial_downloads(folder)
+    if entry.bucket == NO_WEIGHTS and begun:
+        what = f"no weights yet, {begun} downloads were begun and not finished: fetch the model again"
+        return rejected(SourceError(what, file=file, code="no_weights"), bucket=INCOMPLETE)
     if not check_blobs or entry.bucket == REFUSED:
         return entry
     return _checked(entry, folder, snapshot, blob_report(folder, on_bytes))
@@ -93,29 +98,29 @@ def _odd(snapshot: Snapshot) -> Iterator[str]:
 
 def _checked(entry: Entry, folder: Path, snapshot: Snapshot, report: BlobReport) -> Entry:
     """The entry after its blobs were checked: an altered one that the snapshot uses rejects the model."""
-    file = str(folder)
-    used = {blob for blob in (*report.altered, *report.escapes) if blob in _linked_blobs(snapshot)}
-    altered = [blob for blob in report.altered if blob in used]
-    escapes = [blob for blob in report.escapes if blob in used]
+    file, used = str(folder), _linked_blobs(snapshot)
+    escapes = [f"{used[blob]} (blob {blob})" for blob in report.escapes if blob in used]
+    altered = [f"{used[blob]} (blob {blob})" for blob in report.altered if blob in used]
     if escapes:
-        what = f"{_named(escapes)} lead out of the cache: refused"
+        what = f"{_named(escapes)} leads out of the cache: refused"
         return rejected(SourceError(what, file=file, code="escape"), bucket=REFUSED)
     if altered:
-        what = f"altered: the bytes of {_named(altered)} are not what the name says: fetch the model again"
+        what = f"altered bytes in {_named(altered)}, not what the blob's name says: fetch the model again"
         return rejected(SourceError(what, file=file, code="altered_blob"), bucket=ALTERED)
     notes = []
     if report.altered:
-        notes.append(f"altered, in another revision: {_named(list(report.altered))}")
+        notes.append(f"altered, used by no file of this revision: blob {_named(report.altered)}")
     if report.not_checkable:
-        notes.append(f"not checkable, the name is no digest: {_named(list(report.not_checkable))}")
+        notes.append(f"not checkable, its name is no digest: blob {_named(report.not_checkable)}")
     return with_warnings(entry, file, notes)
 
 
-def _linked_blobs(snapshot: Snapshot) -> set[str]:
-    """Names of the repository's blobs to which the snapshot's links lead, at their first hop."""
-    return {link.readlink().name for link in snapshot.path.rglob("*") if link.is_symlink()}
+def _linked_blobs(snapshot: Snapshot) -> dict[str, str]:
+    """The repository's blobs to which the snapshot's links lead at their first hop, and the name of one such link."""
+    links = sorted(link for link in snapshot.path.rglob("*") if link.is_symlink())
+    return {link.readlink().name: link.relative_to(snapshot.path).as_posix() for link in links}
 
 
-def _named(blobs: list[str]) -> str:
-    more = f" and {len(blobs) - MOST_NAMED} more" if len(blobs) > MOST_NAMED else ""
-    return ("blob " if len(blobs) == 1 else "blobs ") + ", ".join(blobs[:MOST_NAMED]) + more
+def _named(things: Sequence[str]) -> str:
+    more = f" and {len(things) - MOST_NAMED} more" if len(things) > MOST_NAMED else ""
+    return ", ".join(things[:MOST_NAMED]) + more

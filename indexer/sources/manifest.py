@@ -145,7 +145,7 @@ def _document(document: Node, file: str, folder: Path | None, spans: bool) -> Pa
     if not items:
         header.warn("no_capabilities", line, "no capabilities are listed: describe what the artifact does")
         capabilities = (whole_artifact(fields),)
-    if (fields["declared_total"] or len(capabilities)) < len(capabilities):
+    if fields["declared_total"] is not None and fields["declared_total"] < len(capabilities):
         header.warn("declared_too_low", line, f"{fields['declared_total']} declared, {len(capabilities)} described")
     claims = _claims(claim_items, fields["id"], [capability.id for capability in capabilities], parts, spans=spans)
     source = Source(kind="manifest", file=file, line=line)

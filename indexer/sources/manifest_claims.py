@@ -151,15 +151,15 @@ def _stated(node: Node, metric: Metric, found: Findings) -> list[tuple[Comparato
             found.error("bad_value", value, "a range must begin with its lower end")
         return [(">=", low), ("up_to", high)]
     if metric.judged == "fact" or metric.name == "runs":
-        return [(comparator, _word(value, metric, found))]
+        return [(comparator, _word(value, node, metric, found))]
     return [(comparator, _number(value, node, metric, found))]
 
 
-def _word(value: Node | None, metric: Metric, found: Findings) -> str | None:
+def _word(value: Node | None, claim: Node, metric: Metric, found: Findings) -> str | None:
     """The word of a fact (a format, a tool, a use); nothing where the metric needs none."""
     if value is None or value.value is True:
         if metric.name in ("exports", "license_allows", "api_exists", "tool_listed"):
-            found.error("bad_value", value, f"{metric.name} needs a value: which one?")
+            found.error("bad_value", claim, f"{metric.name} needs a value: which one?")
         return None
     if value.value is False:
         found.error("bad_value", value, f"{metric.name}: false is no claim: leave it out")

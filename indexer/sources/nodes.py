@@ -100,7 +100,7 @@ def read_documents(text: str, file: str, *, is_json: bool = False) -> Iterator[N
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or getattr(error, "reason", None) or "malformed"
-        line = mark.line + 1 if mark else _line_of_position(error, text)
+        line = min(mark.line, text.count("\n")) + 1 if mark else _line_of_position(error, text)
         kind = "JSON" if is_json else "YAML"
         yield SourceError(f"not valid {kind}: {what}", file=file, line=line, code="syntax")
     except (RecursionError, ValueError) as error:  # ValueError: an escape beyond Unicode

@@ -123,7 +123,7 @@ def load_declared(folder: Path) -> tuple[Any, dict[str, Any]]:
     folder = transformer_folder(folder)
     config = transformers.AutoConfig.from_pretrained(folder, **LOAD_SAFELY)
     named = (getattr(config, "architectures", None) or ["AutoModel"])[0]
-    declared = getattr(transformers, str(named), None)
+    declared: Any = getattr(transformers, str(named), None)
     known = isinstance(declared, type) and issubclass(declared, transformers.PreTrainedModel)
     if not known and named != "AutoModel":
         raise ProbeFailure("missing_dependency", f"transformers {transformers.__version__} has no class {named!r}")
