@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.find_commands import claim_words
-from cli.output import note, print_json, print_table, progress, say, shorten
+from cli.output import note, print_json, print_table, progress, say, say_wrapped, shorten
 from cli.session import DatabaseOption, HomeOption, JsonOption, opened
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def print_verify(answer: VerifyResponse) -> None:
 def print_counts(counts: Mapping[str, int]) -> None:
     """Print verdict counts on one line; they sum to all claims."""
     said = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    say(f"{sum(counts.values())} claims: {said or 'none'}")
+    say_wrapped(f"{sum(counts.values())} claims: {said or 'none'}")
 
 
 def print_build(answer: BuildResponse, *, report: bool) -> None:

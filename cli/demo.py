@@ -5,14 +5,15 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.catalogue_commands import print_counts
-from cli.find_commands import claim_words, print_compare
-from cli.output import note, print_table, progress, say, shorten, show_value
+from cli.find_commands import brief_verdict, claim_words, print_compare
+from cli.output import WIDTH, note, print_table, progress, say, shorten, show_value
 from cli.session import read_settings
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from search.engine import Engine
 
 EXAMPLES: Final = Path(__file__).resolve().parents[1] / "examples"
-QUERY: Final = "recognise handwritten digits"
-COMPARED: Final = ("matchgraph--digits-mobilevit", "apple--mobilevit-small")
+QUERY: Final = "find sentences that mean the same"
+CONFIRMED: Final = 3
+"""Position of the result that somebody reports to have worked."""
+COMPARED: Final = ("matchgraph--digits-mobilevit", "matchgraph--digits-mobilevit-plus")
 SHOWN: Final = {"verified": 4, "refuted": 4, "inconclusive": 1, "unverifiable": 2}
 """How many claims of each verdict are printed."""
 
@@ -67,6 +70,7 @@ def _prepare(base: Path) -> tuple[VerifyResponse, BuildResponse]:
             verified = verify_response(home, [], data, None, (), tell)
             note("demo: building the index")
             built = build_response(home, "default", probe=False, budget_s=None, on_progress=tell)
+        _keep_query(home)
     finally:
         home.close()
     from indexer.sources import render_inventory
@@ -77,38 +81,52 @@ def _prepare(base: Path) -> tuple[VerifyResponse, BuildResponse]:
     return verified, built
 
 
+def _keep_query(home: Home) -> None:
+    """Encode the demo's query now, so that the next demo needs no encoder."""
+    from graph.store import catalogue
+    from search.engine import open_engine
+
+    engine = open_engine(home)
+    with home.store.writing() as connection:
+        vector = engine.vector_of(QUERY)
+        catalogue.save_vectors(connection, engine.encoder.info.digest, {catalogue.vector_key(QUERY): vector})
+
+
 def _print_verdicts(answer: VerifyResponse) -> None:
     say()
     say(f"2. RUN    {answer.units_run + answer.units_resumed} units of work on real models, in a process with limits;")
     say("          some of what came out, good and bad:")
     claims = [claim for entry in answer.artifacts for claim in entry.claims]
-    rows = [_claim_row(c) for verdict, most in SHOWN.items() for c in _pick(claims, verdict, most)]
-    print_table(["artifact", "claim", "verdict", "tier", "measured [95 %], or why not"], rows)
+    for verdict, most in SHOWN.items():
+        for claim in _pick(claims, verdict, most):
+            _print_claim(claim)
     print_counts({name: count for name, count in answer.counts.items() if count})
 
 
 def _pick(claims: Sequence[ClaimReport], verdict: str, most: int) -> list[ClaimReport]:
-    """Claims of a verdict: those with an interval first, then each metric once before any twice."""
-    found = [claim for claim in claims if claim.verdict == verdict]
-    found.sort(key=lambda c: (c.interval is None, c.artifact, c.id))
-    seen: dict[str, int] = {}
-    turns = []
-    for claim in found:
-        turns.append((seen.setdefault(claim.metric, 0), claim))
-        seen[claim.metric] += 1
-    return [claim for _, claim in sorted(turns, key=lambda turn: turn[0])][:most]
+    """Claims of a verdict, as varied as can be: each metric and artifact once before any twice; intervals first."""
+    left = [claim for claim in claims if claim.verdict == verdict]
+    picked: list[ClaimReport] = []
+    while left and len(picked) < most:
+        used = Counter(name for claim in picked for name in (claim.metric, claim.artifact))
+        left.sort(key=lambda c: (used[c.metric] + used[c.artifact], c.interval is None, c.artifact, c.id))
+        picked.append(left.pop(0))
+    return picked
 
 
-def _claim_row(claim: ClaimReport) -> tuple[str, ...]:
+def _print_claim(claim: ClaimReport) -> None:
+    """Two lines: verdict with its tier, whose claim; and what was measured, or why nothing could be."""
     if claim.interval is not None:
-        of = f" of {claim.n}" if claim.n else ""
-        found = f"{show_value(claim.measured)} [{claim.interval.low:.4g}, {claim.interval.high:.4g}]{of}"
+        interval = f"[{claim.interval.low:.4g}, {claim.interval.high:.4g}]"
+        found = f"measured {show_value(claim.measured)}, 95 % interval {interval}, n {claim.n}"
     elif claim.measured is not None:
-        found = show_value(claim.measured)
+        found = f"measured {show_value(claim.measured)}"
     else:
-        found = claim.reason_code or claim.reason
+        found = f"{claim.reason_code}: {claim.reason}"
+    verdict = f"{claim.verdict} ({claim.tier})" if claim.tier else f"{claim.verdict}"
     name = claim.artifact.rpartition("--")[2]
-    return name, claim_words(claim), str(claim.verdict), claim.tier or "–", found
+    say(shorten(f"  {verdict:21} {name}: {claim_words(claim)}", WIDTH, keep=True))
+    say(shorten(f"  {'':21} {found}", WIDTH, keep=True))
 
 
 def _print_gate(answer: BuildResponse) -> None:
@@ -145,11 +163,11 @@ def _search(home: Home) -> dict[str, Any]:
     say()
     say(f'4. SEARCH "{QUERY}"; the parts add up to the score')
     _print_parts(before)
-    confirmed = before.results[1]
-    record_last(home, 2, "success", LOCAL)
+    confirmed = before.results[CONFIRMED - 1]
+    record_last(home, CONFIRMED, "success", LOCAL)
     after = engine.search(request)
     say()
-    say(f"5. LEARN  somebody reports that number 2, {confirmed.name}, worked; the next search:")
+    say(f"5. LEARN  somebody reports that number {CONFIRMED} worked; the same search again:")
     _print_parts(after)
     moved = next(r for r in after.results if r.artifact == confirmed.artifact)
     say(f"          {confirmed.name}: place {confirmed.position} -> {moved.position}, "
@@ -173,7 +191,7 @@ def _search(home: Home) -> dict[str, Any]:
 def _print_parts(answer: SearchResponse) -> None:
     rows = [
         (r.position, r.slug.rpartition("--")[2], f"{r.score:.3f}", f"{r.parts['dense']:.3f}",
-         f"{r.parts['lexical']:.3f}", f"{r.parts['graph']:.3f}", r.runs)
+         f"{r.parts['lexical']:.3f}", f"{r.parts['graph']:.3f}", brief_verdict(r.runs))
         for r in answer.results
     ]  # fmt: skip
     print_table(["#", "artifact", "score", "dense", "words", "graph", "runs its task"], rows, right=(0, 2, 3, 4, 5))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import note, print_json, print_table, say, shorten, show_value
+from cli.output import note, print_json, print_table, say, say_wrapped, shorten, show_value
 from cli.session import DatabaseOption, HomeOption, JsonOption, opened
 
 if TYPE_CHECKING:
@@ -130,9 +130,9 @@ def print_search(answer: SearchResponse, *, explain: bool, json_: bool) -> None:
     if answer.understood.cut:
         note(f"the query was longer than {len(answer.query)} characters: only its beginning was read")
     if answer.message:
-        say(answer.message)
+        say_wrapped(answer.message)
     rows = [
-        (r.position, r.slug, f"{r.score:.3f}", None if r.rank is None else f"{r.rank:.1f}", r.runs or "–")
+        (r.position, r.slug, f"{r.score:.3f}", None if r.rank is None else f"{r.rank:.1f}", brief_verdict(r.runs))
         for r in answer.results
     ]
     if rows:
@@ -141,13 +141,18 @@ def print_search(answer: SearchResponse, *, explain: bool, json_: bool) -> None:
         say()
         parts = " + ".join(f"{name} {value:.4f}" for name, value in r.parts.items() if value)
         say(f"{r.position}. {r.name} ({r.type})  {r.score:.4f} = {parts or 0}")
-        say(f"   {shorten(r.why, 76 * 3)}" if r.why else "   no stored fact to quote")
+        say_wrapped(r.why or "no stored fact to quote", indent=3)
         say(f"   claims: {', '.join(f'{n} {v}' for v, n in r.verdicts.model_dump().items() if n) or 'none'}")
         say(f"   token {r.token}")
     if answer.dropped_unknown:
         note(f"{answer.dropped_unknown} left out because a condition is unknown for them")
     if rows:
         note(f"search {answer.search_id}; say what worked: matchgraph outcome --last POSITION success")
+
+
+def brief_verdict(words: str | None) -> str | None:
+    """A verdict for a narrow column: the tier of what is decided, no reason code of what is not."""
+    return words if words is None or words.startswith(("verified", "refuted")) else words.partition(" (")[0]
 
 
 def print_compare(answer: CompareResponse, *, json_: bool, brief: bool = False) -> None:
@@ -158,12 +163,12 @@ def print_compare(answer: CompareResponse, *, json_: bool, brief: bool = False) 
     print_table(["", *answer.artifacts], [(row.name, *row.values) for row in answer.rows])
     say()
     for entry in answer.shared:
-        say(f"both: {'; '.join(sorted(set(entry.names.values())))}")
+        say_wrapped(f"both: {'; '.join(sorted(set(entry.names.values())))}")
     for artifact, names in () if brief else answer.only.items():
-        say(f"only {artifact}: {'; '.join(names) or '–'}")
+        say_wrapped(f"only {artifact}: {'; '.join(names) or '–'}")
     say()
-    say(answer.verdict)
-    say(answer.next)
+    say_wrapped(answer.verdict)
+    say_wrapped(answer.next)
 
 
 def print_artifact(report: ArtifactReport, *, json_: bool) -> None:

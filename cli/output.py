@@ -37,6 +37,15 @@ def say(text: str = "") -> None:
     sys.stdout.write(clean(text) + "\n")
 
 
+def say_wrapped(text: str, indent: int = 0) -> None:
+    """Text on standard output, broken into lines of at most 80 columns."""
+    import textwrap
+
+    margin = " " * indent
+    for line in textwrap.wrap(clean(text), WIDTH, initial_indent=margin, subsequent_indent=margin):
+        say(line)
+
+
 def note(text: str) -> None:
     """A message on standard error."""
     sys.stderr.write(clean(text) + "\n")
@@ -79,9 +88,9 @@ def show_value(value: object) -> str:
     return str(value)
 
 
-def shorten(text: str, width: int) -> str:
-    """The text on one line, cut with "…" where it is wider."""
-    line = " ".join(text.split())
+def shorten(text: str, width: int, *, keep: bool = False) -> str:
+    """The text on one line, cut with "…" where it is wider; `keep` leaves its blanks as they are."""
+    line = text if keep else " ".join(text.split())
     return line if len(line) <= width else line[: width - 1].rstrip() + "…"
 
 

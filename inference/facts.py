@@ -225,7 +225,7 @@ def _safetensors(facts: ModelFacts, config: dict[str, Any], listing: Listing) ->
     )  # fmt: skip
     if not tensors:
         raise ModelError("its safetensors files hold no tensor: fetch the model again")
-    if False:
+    if config.get("auto_map"):
         raise _CodeError("config.json asks for the repository's own code (auto_map), which is never run")
     if facts.library == "timm":
         return replace(facts, reason="a timm model: install timm to load it", reason_code="missing_dependency")

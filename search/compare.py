@@ -116,9 +116,13 @@ def verdict_sentence(reports: Sequence[ArtifactReport], same_job: bool) -> str:
     if not same_job:
         jobs = "; ".join(f"{report.name}: {_job(report)}" for report in reports)
         return f"These do different jobs, so neither wins ({jobs})."
-    parts = [_leader("UnfragileRank", {r.name: r.rank for r in reports}, scale=1)]
-    parts += [_leader(title, {r.name: r.components[k].value for r in reports}) for k, title in COMPONENTS.items()]
-    refuted = [f"{r.name} has {_count(r, 'refuted')} refuted" for r in reports if _count(r, "refuted")]
+    columns = {"UnfragileRank": {r.name: r.rank for r in reports}}
+    columns |= {title: {r.name: r.components[key].value for r in reports} for key, title in COMPONENTS.items()}
+    known = {title: values for title, values in columns.items() if sum(v is not None for v in values.values()) > 1}
+    parts = [_leader(title, values) for title, values in known.items()]
+    if len(known) < len(columns):
+        parts.append(f"too little known to compare: {', '.join(title for title in columns if title not in known)}")
+    refuted = [f"{r.name} has {_count(r, 'refuted')}" for r in reports if _count(r, "refuted")]
     return "; ".join([*parts, f"refuted claims: {', '.join(refuted)}" if refuted else "no claim is refuted"]) + "."
 
 
@@ -127,18 +131,14 @@ def _job(report: ArtifactReport) -> str:
     return task_words(report.capabilities[0].task) if report.capabilities else "no known capability"
 
 
-def _leader(title: str, values: Mapping[str, float | None], scale: int = 3) -> str:
+def _leader(title: str, values: Mapping[str, float | None]) -> str:
     known = {name: value for name, value in values.items() if value is not None}
-    unknown = [name for name in values if name not in known]
-    if len(known) < 2:
-        return f"{title}: not comparable (unknown for {', '.join(unknown)})"
     best = max(known.values())
     leaders = [name for name, value in known.items() if value == best]
+    unknown = [name for name in values if name not in known]
+    but = f" (unknown for {', '.join(unknown)})" if unknown else ""
     if len(leaders) == len(known):
-        said = f"{title}: tie at {best:.{scale}f}"
-    else:
-        others = ", ".join(f"{value:.{scale}f}" for name, value in known.items() if name not in leaders)
-        said = f"{title}: {' and '.join(leaders)} with {best:.{scale}f} against {others}"
-        if f"{best:.{scale}f}" in others.split(", "):
-            said += " (they differ beyond the printed digits)"
-    return said + (f" (unknown for {', '.join(unknown)})" if unknown else "")
+        return f"{title}: tie at {best:.3f}{but}"
+    others = ", ".join(f"{value:.3f}" for name, value in known.items() if name not in leaders)
+    level = " (they differ beyond the printed digits)" if f"{best:.3f}" in others.split(", ") else ""
+    return f"{title}: {' and '.join(leaders)} with {best:.3f} against {others}{level}{but}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -12,6 +13,8 @@ from graph.claims import ClaimReport, report_claim
 from graph.responses import VerdictCounts
 from graph.store import catalogue
 from graph.store.evidence import deciding_evidence
+
+DECIDED: Final = ("verified", "refuted")
 
 
 @dataclass(frozen=True)
@@ -61,5 +64,5 @@ def verdict_words(claim: ClaimReport | None) -> str | None:
         return None
     if claim.verdict is None:
         return "claimed"
-    detail = claim.tier if claim.verdict in ("verified", "refuted") else claim.reason_code or claim.tier
+    detail = claim.tier if claim.verdict in DECIDED else claim.reason_code or claim.tier
     return f"{claim.verdict} ({detail})" if detail else str(claim.verdict)

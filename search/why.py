@@ -9,6 +9,8 @@ from graph.weights import SELECTING
 from indexer.decompose import why_sentences
 from search.facts import ArtifactFacts, verdict_words
 
+MEASURED: Final = ("verified", "refuted", "inconclusive")
+"""Verdicts that say something about a capability; the others say something about us."""
 _SHOWN_CHARS: Final = 240
 
 
@@ -22,7 +24,7 @@ def explain_match(facts: ArtifactFacts, capability: str | None, fold: Fold) -> s
         first = sentences[0]
         parts.append(first if len(first) <= _SHOWN_CHARS else first[: _SHOWN_CHARS - 1].rstrip() + "…")
     runs = facts.runs(capability)
-    if runs is not None and runs.verdict is not None:
+    if runs is not None and runs.verdict in MEASURED:
         parts.append(f"runs: {verdict_words(runs)}{f', {runs.reason}' if runs.reason else ''}")
     chosen = [vote for vote in fold.votes_on(facts.artifact.id) if vote.outcome in SELECTING]
     if chosen:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -388,28 +388,6 @@ def test_an_interrupted_run_goes_on_where_it_stopped(home: Home, examples: Path,
     assert (report.units_resumed, report.units_run) == (2, 2)
     assert outcomes(home, artifacts[0]) == first
     assert outcomes(home, artifacts[1]) == [("refuted", None)]
-
-
-@pytest.mark.slow
-def test_an_interruption_ends_the_worker(home: Home, examples: Path) -> None:
-    import inference.executor as executor
-
-    started: list[Zygote] = []
-
-    class Watched(Zygote):
-        def __init__(self, modules: Sequence[str]) -> None:
-            super().__init__(["inference.probes"])  # the probes fail without torch, but the process is a real one
-            started.append(self)
-
-    def stop(progress: VerifyProgress) -> None:
-        if progress.step == "image-classification":
-            raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(executor, "Zygote", Watched)
-        verify_artifacts(home, [example_artifacts(examples)["shuffled"]], VerifyOptions(), stop)
-    assert started[0]._process is None
-    assert not started[0].scratch.exists()
 
 
 @pytest.mark.slow

@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -275,6 +277,43 @@ def test_leaving_ends_the_worker_and_its_scratch(digits: Path) -> None:
     assert process is not None
     assert process.poll() is not None
     assert not short.scratch.exists()
+
+
+INTERRUPTED = """
+import sys, threading, time
+from pathlib import Path
+from inference.zygote import Limits, Zygote
+
+def tell():
+    while not zygote._child:
+        time.sleep(0.01)
+    print(zygote._process.pid, zygote._child, zygote.scratch, flush=True)
+
+with Zygote(["json"]) as zygote:
+    threading.Thread(target=tell, daemon=True).start()
+    zygote.run("loading", Path(sys.argv[1]), None, Limits(4 << 30, 60), 60.0, 0)  # the child imports torch: seconds
+"""
+
+
+def test_ctrl_c_ends_the_worker_and_its_child(digits: Path, repository: Path) -> None:
+    started = time.perf_counter()
+    command = [sys.executable, "-c", INTERRUPTED, str(digits)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=repository) as running:
+        assert running.stdout is not None
+        worker, child, scratch = running.stdout.readline().decode().split()
+        running.send_signal(signal.SIGINT)
+        assert running.wait(timeout=30) != 0
+    assert time.perf_counter() - started < 30
+    assert not Path(scratch).exists()
+    assert not is_alive(int(worker))
+    assert not is_alive(int(child))
+
+
+def is_alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,18 @@ def test_numbers(text: str, value: float) -> None:
 
 @pytest.mark.parametrize(
     "condition",
-    ["params", "params<", "params<many", "params<10X", "size<3", "type<model", "params~3", "type=car", "=", "params<1e3"],
+    [
+        "params",
+        "params<",
+        "params<many",
+        "params<10X",
+        "size<3",
+        "type<model",
+        "params~3",
+        "type=car",
+        "=",
+        "params<1e3",
+    ],
 )
 def test_malformed_conditions_are_refused(condition: str) -> None:
     with pytest.raises(QueryError):

@@ -57,14 +57,15 @@ def main() -> None:
             name = f"{hub}, {'every row' if variants else 'one row an artifact'}"
             with tempfile.TemporaryDirectory() as folder:
                 with_log = hub in LOGS and not variants
-                found[name] = measure(
-                    options.apibench, hub, Path(folder), with_variants=variants, with_log=with_log
-                )
+                found[name] = measure(options.apibench, hub, Path(folder), with_variants=variants, with_log=with_log)
             for kind, groups in found[name]["sets"].items():
                 if groups and kind != "different":
                     estimate = groups["all"]["ndcg@10"]
                     interval = f"[{estimate['low']:.3f}, {estimate['high']:.3f}]"
-                    print(f"{name:38} {kind:8} n {groups['all']['n']:4} nDCG@10 {estimate['value']:.3f} {interval}", flush=True)
+                    print(
+                        f"{name:38} {kind:8} n {groups['all']['n']:4} nDCG@10 {estimate['value']:.3f} {interval}",
+                        flush=True,
+                    )
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
