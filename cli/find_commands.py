@@ -226,7 +226,8 @@ def print_capability(report: CanonicalReport, *, json_: bool) -> None:
     if json_:
         print_json(report)
         return
-    say(f"{report.uri}  ({report.task}), delivered {report.searches} times")
+    say(report.uri)
+    say(f"{report.label} ({report.task}), delivered {report.searches} times")
     print_table(["artifact", "calls it"], [(m.slug, m.name) for m in report.members])
 
 

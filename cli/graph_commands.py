@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.output import note, print_json, print_table, say, shorten
+from cli.output import note, print_json, print_table, say, say_wrapped, shorten, show_value
 from cli.session import DatabaseOption, HomeOption, JsonOption, opened
 
 EXIT_FINDINGS = 3
@@ -94,10 +94,9 @@ def explain(
     ]  # fmt: skip
     print_table(["component", "value", "used", "weight", "adds"], rows, right=(1, 2, 3, 4))
     for name, part in answer["components"].items():
-        details = ", ".join(f"{key.replace('_', ' ')} {value:g}" if isinstance(value, float) else
-                            f"{key.replace('_', ' ')} {value}" for key, value in part["detail"].items())  # fmt: skip
+        details = ", ".join(f"{key.replace('_', ' ')} {show_value(value)}" for key, value in part["detail"].items())
         if details:
-            say(f"  {name.replace('_', ' ')}: {details}")
+            say_wrapped(f"{name.replace('_', ' ')}: {details}", indent=2)
     say(f"times matched {answer['times_matched']} by {answer['distinct_actors']} actors")
     if answer["votes"]:
         say()

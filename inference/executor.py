@@ -31,7 +31,7 @@ from inference.data import open_data
 from inference.digests import FileDigests
 from inference.ground import Ground, Shelf, survey
 from inference.probes import LOADING, PROBES
-from inference.records import History, evidence_of, observations_of_files, observations_of_unit
+from inference.records import History, evidence_of, observations_of_files, observations_of_unit, sealed
 from inference.routing import Need, route
 from inference.units import Unit, plan_units, result_of, run_unit
 from inference.zygote import Zygote
@@ -321,12 +321,12 @@ class _Writer:
 
 
 def _news(history: History, records: Sequence[Evidence]) -> list[Evidence]:
-    """The records that say something new, in order; the history takes them in."""
+    """The records that say something new, sealed, in order; the history takes them in."""
     news = []
     for record in records:
         if history.is_news(record):
             history.add(record)
-            news.append(record)
+            news.append(sealed(record))
     return news
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from graph.claims import Claim, Evidence, Interval, Scope, seal_evidence
+from graph.claims import Claim, Evidence, Interval, Scope, evidence_id
 from graph.constants import INTERVAL_LEVEL
 from graph.metrics import METRICS
 from inference.conclude import UnitResult, header_differs
@@ -28,11 +28,13 @@ OBSERVED_UNITS: Final = {
 libraries, formats of the weight files."""
 _LIBRARIES: Final = ("torch", "transformers", "sentence-transformers", "tokenizers", "safetensors", "numpy", "pillow")
 _PATHS: Final = re.compile(r"(?<![\w./])(?:/[\w.+@~-]+){2,}/?|(?<![\w])[A-Za-z]:\\[^\s'\"]+")
+UNSEALED: Final = ""
+"""The id of a record that is not sealed yet: only what is news gets sealed."""
 _MEASURED_ANEW: Final = ("id", "time_us", "duration_s")
 
 
 def evidence_of(claim: Claim, finding: Finding, ground: Ground, result: UnitResult | None, time_us: int) -> Evidence:
-    """The sealed record of a finding on a claim; `result` is the unit that it rests on, None for a check."""
+    """The record, not yet sealed, of a finding on a claim; `result` is its unit, None for a check."""
     judgement = finding.judgement
     flags = {*judgement.flags}
     if result is not None and claim.metric == "parameters" and header_differs(ground, result):
@@ -40,7 +42,8 @@ def evidence_of(claim: Claim, finding: Finding, ground: Ground, result: UnitResu
     if result is not None and result.measured is not None:
         flags |= set(result.measured.flags)
     decided = finding.tier is not None
-    return seal_evidence(
+    return Evidence(
+        id=UNSEALED,
         kind="check" if result is None else "probe",
         artifact=ground.artifact.id,
         capability=claim.capability,
@@ -90,7 +93,7 @@ def _scope(claim: Claim, finding: Finding, result: UnitResult | None) -> Scope:
 
 
 def observations_of_files(ground: Ground, time_us: int) -> list[Evidence]:
-    """What the files say by themselves, as observations: formats, bytes, parameters, labels, dimensions, context."""
+    """What the files say by themselves, as observations not yet sealed: formats, bytes, parameters, labels, sizes."""
     facts = ground.facts
     if facts is None:
         return []
@@ -106,7 +109,7 @@ def observations_of_files(ground: Ground, time_us: int) -> list[Evidence]:
 
 
 def observations_of_unit(ground: Ground, result: UnitResult, time_us: int) -> list[Evidence]:
-    """What a unit measured besides, as observations with their scope: seconds, bytes, tokens, the accuracy itself."""
+    """What a unit measured besides, as observations not yet sealed: seconds, bytes, tokens, the accuracy itself."""
     measured = result.measured
     if measured is None:
         return []
@@ -138,9 +141,9 @@ def _observation(
     result: UnitResult | None = None, **more: Any,
 ) -> Evidence:  # fmt: skip
     unit = METRICS[metric].unit if metric in METRICS else OBSERVED_UNITS[metric]
-    return seal_evidence(
-        kind="observation", artifact=ground.artifact.id, metric=metric, unit=unit, tier="artifact", measured=value,
-        method=method, method_version=version, scope=scope, model=ground.model, time_us=time_us,
+    return Evidence(
+        id=UNSEALED, kind="observation", artifact=ground.artifact.id, metric=metric, unit=unit, tier="artifact",
+        measured=value, method=method, method_version=version, scope=scope, model=ground.model, time_us=time_us,
         repeat=repeat_command(ground, result), **_run_fields(result), **more,
     )  # fmt: skip
 
@@ -182,6 +185,11 @@ def processor() -> str:
     except OSError:
         name = platform.processor() or name
     return f"cpu ({name})"
+
+
+def sealed(record: Evidence) -> Evidence:
+    """The record with the id that follows from its fields."""
+    return record.model_copy(update={"id": evidence_id(record.model_dump(mode="json"))})
 
 
 class History:

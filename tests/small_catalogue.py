@@ -10,8 +10,8 @@ from fake_encoder import WordEncoder
 from graph.artifacts import Artifact, Capability, Pricing, Weights
 from graph.home import Home
 from graph.store import catalogue
-from indexer.claims import with_implied_claims
 from indexer.build import build
+from indexer.claims import with_implied_claims
 from search.engine import Engine, open_engine
 
 CLASSIFY = "vision.image-classification"
@@ -38,7 +38,10 @@ ARTIFACTS = (
     ),
     _one("dan/closed-eyes", CLASSIFY, "label photos", "Labels a photo behind an address.",
          weights=Weights(endpoint="https://example.org/eyes")),
-    _one("ann/painter", "vision.text-to-image", "draw pictures", "Draws a picture from a sentence.", params=12_000_000_000),
+    _one(
+        "ann/painter", "vision.text-to-image", "draw pictures", "Draws a picture from a sentence.",
+        params=12_000_000_000,
+    ),
     _one("cat/listener", "audio.automatic-speech-recognition", "write down speech", "Turns spoken words into text."),
     _one("cat/depth", "vision.depth-estimation", "estimate depth", "Estimates depth from one image.", type="tool"),
 )  # fmt: skip

@@ -70,7 +70,8 @@ def test_artifacts_and_what_is_unknown(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("path", "params", "status"),
     [
-        ("/api/v1/search", {}, 422), ("/api/v1/search", {"q": ""}, 400), ("/api/v1/search", {"q": "x", "limit": 0}, 400),
+        ("/api/v1/search", {}, 422), ("/api/v1/search", {"q": ""}, 400),
+        ("/api/v1/search", {"q": "x", "limit": 0}, 400),
         ("/api/v1/search", {"q": "x", "limit": "many"}, 422), ("/api/v1/search", {"q": "x", "offset": -1}, 400),
         ("/api/v1/search", {"q": "x", "where": "params<"}, 400), ("/api/v1/search", {"q": "x", "type": "car"}, 400),
         ("/api/v1/search", {"q": "x", "search_id": "se_none"}, 400), ("/api/v1/search", {"q": "y" * 20_001}, 422),

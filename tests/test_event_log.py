@@ -181,6 +181,8 @@ from graph.settings import Settings
 from graph.store.log import append_events
 from factories import make_outcome, make_search
 home = open_home(Settings(home=Path(sys.argv[1])))
+print("ready", flush=True)
+sys.stdin.readline()
 for number in range(int(sys.argv[2])):
     search = make_search(["a", f"b{number % 7}"], actor=sys.argv[3])
     with home.store.writing() as connection:
@@ -191,11 +193,22 @@ for number in range(int(sys.argv[2])):
 
 def start_writer(home: Home, repository: Path, count: int, actor: str) -> subprocess.Popen[str]:
     command, pipe = [sys.executable, "-c", WRITER, str(home.path), str(count), actor], subprocess.PIPE
-    return subprocess.Popen(command, cwd=repository / "tests", stdout=pipe, stderr=pipe, text=True)
+    writer = subprocess.Popen(command, cwd=repository / "tests", stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "ready\n"
+    return writer
+
+
+def let_go(writer: subprocess.Popen[str]) -> None:
+    assert writer.stdin is not None
+    writer.stdin.write("go\n")
+    writer.stdin.flush()
 
 
 def test_two_writers_at_once_lose_nothing_and_keep_one_chain(home: Home, repository: Path) -> None:
     writers = [start_writer(home, repository, 60, actor) for actor in ("ann", "bob")]
+    for writer in writers:
+        let_go(writer)
     answers = [writer.communicate(timeout=60) for writer in writers]
     assert [error for _, error in answers] == ["", ""]
     counts = stored_fold(home)
@@ -208,6 +221,7 @@ def test_two_writers_at_once_lose_nothing_and_keep_one_chain(home: Home, reposit
 
 def test_a_killed_writer_loses_nothing_that_it_acknowledged(home: Home, repository: Path) -> None:
     writer = start_writer(home, repository, 1_000_000, "ann")
+    let_go(writer)
     assert writer.stdout is not None
     acknowledged = [writer.stdout.readline().strip() for _ in range(40)]
     writer.send_signal(signal.SIGKILL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from factories import make_artifact
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +11,6 @@ from graph.artifacts import Pricing
 from graph.constants import QUERY_MAX_CHARS
 from graph.errors import QueryError
 from search.query import Where, holds, read_limits, read_number, read_query, read_where
-from factories import make_artifact
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", "?!…", "\x00\x01"])

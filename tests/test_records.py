@@ -124,6 +124,20 @@ def test_which_attempt_decides(home: Home, attempts: list[str | None], decides: 
         assert set(store.deciding_evidence(connection)) == {"cl_1", "cl_2"}
 
 
+def test_output_that_nobody_could_judge_and_other_weights_decide_nothing_for_good(home: Home) -> None:
+    old, new = ModelUsed(digest="old"), ModelUsed(digest="new")
+    unjudged = make_evidence("a", "inconclusive", reason_code="no_data", model=old)
+    judged = make_evidence("a", "refuted", model=old)
+    again = make_evidence("a", "verified", model=old)
+    revised = make_evidence("a", "verified", model=new)
+    decided = []
+    for record in (unjudged, judged, again, revised):
+        with home.store.writing() as connection:
+            store.append_evidence(connection, [record])
+            decided.append(store.deciding_evidence(connection)["cl_1"])
+    assert decided == [unjudged, judged, judged, revised]
+
+
 def test_the_newest_observation_per_scope_counts(home: Home) -> None:
     observed = {"kind": "observation", "claim": None, "verdict": None, "metric": "latency_s"}
     first, again = make_evidence(measured=1.0, **observed), make_evidence(measured=2.0, **observed)

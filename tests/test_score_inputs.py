@@ -36,8 +36,9 @@ def test_inputs_are_read_from_the_store(home: Home) -> None:
     ]
     with home.store.writing() as connection:
         catalogue.save_artifacts(connection, [base, derived])
-        catalogue.save_assignments(connection, {("ann/a", "classify"): "capability://x.y.1",
-                                                ("bob/b", "classify"): "capability://x.y.2"})  # fmt: skip
+        assigned = {("ann/a", "classify"): "capability://x.y.1", ("bob/b", "classify"): "capability://x.y.2",
+                    ("ann/a", "export"): "capability://x.z.own"}  # fmt: skip
+        catalogue.save_assignments(connection, assigned)
         merged = catalogue.Canonical("capability://x.y.2", "x.y", "two", "k", alias_of="capability://x.y.1")
         catalogue.save_canonical(connection, [merged], 1)
         append_evidence(connection, records)

@@ -148,7 +148,7 @@ def test_huge_card_is_cut(tmp_path: Path) -> None:
 
 def test_first_paragraph_passes_over_what_is_no_prose() -> None:
     text = (
-        "<div>banner</div>\n\n# Title\n\n[![badge](a.svg)](b)\n\n| a | b |\n|---|---|\n\n```python\nlong code here\n```\n"
+        "<div>banner</div>\n\n# Title\n\n[![badge](a.svg)](b)\n\n| a |\n|---|\n\n```python\nlong code here\n```\n"
         "\n- a list of things\n\nThe **first** real [sentence](https://example.org)\ngoes on here.\n\nThe second.\n"
     )
     assert first_paragraph(text) == "The first real sentence goes on here."

@@ -6,6 +6,7 @@ import json
 import random
 
 import networkx
+import numpy as np
 import pytest
 from factories import DAY_0_US, make_log, make_outcome, make_search
 from hypothesis import given
@@ -17,6 +18,7 @@ from graph.explain import explain_artifact, explain_rows
 from graph.export import from_graphml, from_json, to_graphml, to_json
 from graph.home import Home
 from graph.match_graph import fold
+from graph.pagerank import personalised_pagerank
 from graph.statistics import MatchGraph, Node, build_match_graph, read_match_graph
 from graph.store import catalogue, log
 
@@ -78,6 +80,26 @@ def test_pagerank_is_networkx_pagerank(seed: int, size: int) -> None:
     G = match_graph.to_networkx(back=True)
     expected = networkx.pagerank(G, alpha=0.85, personalization=begin, weight="walk", tol=1e-14, max_iter=1_000)
     assert {node.key: rank for node, rank in match_graph.pagerank.items()} == pytest.approx(expected, abs=1e-9)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 8), st.integers(0, 20))
+def test_pagerank_of_any_graph_is_networkxs(seed: int, nodes: int, edges: int) -> None:
+    draw = random.Random(seed)
+    pairs = {(draw.randrange(nodes), draw.randrange(nodes)): draw.choice([0.0, 0.5, 3.0]) for _ in range(edges)}
+    begin = [draw.choice([0.0, 1.0, 2.5]) for _ in range(nodes)]
+    ranks = personalised_pagerank(
+        np.array(begin), np.array([a for a, _ in pairs], np.int64), np.array([b for _, b in pairs], np.int64),
+        np.array(list(pairs.values()), np.float64),
+    )  # fmt: skip
+    if sum(begin) == 0:
+        assert ranks.tolist() == [0.0] * nodes
+        return
+    G = networkx.DiGraph()
+    G.add_nodes_from(range(nodes))
+    G.add_weighted_edges_from((a, b, weight) for (a, b), weight in pairs.items())
+    expected = networkx.pagerank(G, alpha=0.85, personalization=dict(enumerate(begin)), tol=1e-14, max_iter=1_000)
+    assert dict(enumerate(ranks.tolist())) == pytest.approx(expected, abs=1e-9)
+    assert ranks.sum() == pytest.approx(1.0)
 
 
 @given(st.integers(0, 10_000), st.integers(0, 9), st.integers(0, 99))

@@ -67,7 +67,7 @@ def test_a_newer_database_is_refused(home: Home) -> None:
 def test_many_first_openings_at_once_make_one_home(tmp_path: Path, repository: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from graph.home import open_home; from graph.settings import Settings;"
-        "sys.stdin.readline(); print(open_home(Settings(home=Path(sys.argv[1]))).key.hex())"
+        "print('ready', flush=True); sys.stdin.readline(); print(open_home(Settings(home=Path(sys.argv[1]))).key.hex())"
     )
     started = [
         subprocess.Popen(
@@ -76,7 +76,14 @@ def test_many_first_openings_at_once_make_one_home(tmp_path: Path, repository: P
         )
         for _ in range(4)
     ]  # fmt: skip
-    answers = [process.communicate("go\n", timeout=60) for process in started]
+    for process in started:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    answers = [process.communicate(timeout=60) for process in started]
     assert [error for _, error in answers] == [""] * 4
     assert len({key for key, _ in answers}) == 1
 
@@ -136,6 +143,12 @@ def test_an_error_of_the_caller_stays_the_callers(home: Home) -> None:
         Path("/no/such/file").read_text()
     with home.store.reading() as connection:
         assert read_meta(connection, "kept") is None  # and the transaction is rolled back
+
+
+def test_a_folder_in_the_place_of_the_lock_says_so(tmp_path: Path) -> None:
+    (tmp_path / "new.db.migrating").mkdir()
+    with pytest.raises(StoreError, match="check the folder's rights"):
+        Database(f"sqlite:///{tmp_path / 'new.db'}")
 
 
 # Catalogue ----------------------------------------------------------------------------------------------

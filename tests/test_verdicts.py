@@ -39,6 +39,7 @@ percents = st.floats(0, 100).map(lambda value: round(value, 2))
         (5_549_999, "parameters", 5.6e6, "5.6M", "refuted"),
         (5_700_000, "parameters", 5.6e6, "5.6M", "refuted"),
         (5_578_632, "parameters", 5.6e6, "5.60M parameters", "refuted"),  # more digits claim more
+        (5_578_632, "parameters", 5.6e6, "5.6M (5,600,000) parameters", "refuted"),  # the most precise counts
         (22_713_216, "parameters", 22_713_216, "22,713,216 parameters", "verified"),
         (22_713_217, "parameters", 22_713_216, "22,713,216 parameters", "refuted"),
         (242_810, "parameters", 243_000, "243k", "verified"),

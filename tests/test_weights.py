@@ -16,6 +16,7 @@ from graph.match_graph import Fold, Vote
 from graph.weights import (
     add_up,
     decay,
+    exact_sum,
     examination,
     neighbour_votes,
     selecting_actors,
@@ -140,6 +141,11 @@ def test_neighbour_votes_by_hand() -> None:
     assert neighbour_votes(counts, {}, NOW) == {}
 
 
+def test_the_cap_counts_votes_in_intents_that_are_not_near_too() -> None:
+    counts = make_fold([make_vote(1), *(make_vote(n, intent="in_9") for n in range(2, 5))])
+    assert neighbour_votes(counts, {"in_1": 1.0}, NOW) == {"a": pytest.approx(0.25 / 5)}
+
+
 def test_neighbour_votes_are_the_sum_of_supports() -> None:
     counts = make_fold([make_vote(n, actor=f"x{n % 3}", intent=f"in_{n % 2}", position=n + 1) for n in range(9)])
     sums, similar = support(counts, NOW), {"in_0": 0.9, "in_1": 0.2}
@@ -173,6 +179,13 @@ def test_the_bound_is_reached_by_the_first_and_by_a_contrary_second_actor() -> N
     assert pytest.approx(0.08) == ACTOR_EPSILON
 
 
+def test_a_sum_is_exact_in_any_order() -> None:
+    for values in ([1e16, 1.0, -1e16], [1.0, 1e16, -1e16], [-1e16, 1e16, 1.0]):
+        assert exact_sum(values) == 1.0
+    assert exact_sum([0.1] * 10) == 1.0
+    assert exact_sum([]) == 0.0
+
+
 # Rates --------------------------------------------------------------------------------------------------
 @given(st.integers(0, 300), st.integers(0, 300))
 def test_the_success_rate_is_the_beta_posterior(won: int, lost: int) -> None:
@@ -190,5 +203,6 @@ def test_selecting_actors_count_once_and_by_their_newest() -> None:
         make_vote(1, "select", time_us=old), make_vote(2, "success"), make_vote(3, "select", actor="bob", time_us=old),
         make_vote(4, "click", actor="cy"), make_vote(5, "failure", actor="di"),
     ]  # fmt: skip
-    assert selecting_actors(weigh_votes(votes, NOW)) == 1.5
+    weighed = weigh_votes(votes, NOW)
+    assert selecting_actors(weighed) == selecting_actors(weighed[::-1]) == 1.5
     assert selecting_actors([]) == 0.0

@@ -48,18 +48,18 @@ def save_artifacts(connection: Connection, artifacts: Sequence[Artifact]) -> Sav
 
     A slug taken by another id gets the suffix `-2`, `-3`, … so that each artifact keeps its own.
     """
-    known = {row.id: row for row in connection.execute(select(ARTIFACTS.c.id, ARTIFACTS.c.slug, ARTIFACTS.c.digest))}
+    known = _known(connection, artifacts)
     slugs = {row.slug: row.id for row in known.values()}
     added: list[str] = []
     changed: list[str] = []
     unchanged: list[str] = []
     rows, claims, touched = [], [], []
     for artifact in artifacts:
-        slug = known[artifact.id].slug if artifact.id in known else _free_slug(artifact.slug, artifact.id, slugs)
+        before = known.get(artifact.id)
+        slug = _free_slug(connection, artifact, slugs) if before is None else before.slug
         slugs[slug] = artifact.id
         document = artifact.model_copy(update={"slug": slug}).model_dump_json(exclude_defaults=True)
         digest = text_digest(document)
-        before = known.get(artifact.id)
         group = added if before is None else unchanged if before.digest == digest else changed
         group.append(artifact.id)
         if group is unchanged:
@@ -83,10 +83,25 @@ def save_artifacts(connection: Connection, artifacts: Sequence[Artifact]) -> Sav
     return Saved(tuple(added), tuple(changed), tuple(unchanged))
 
 
-def _free_slug(wanted: str, artifact: str, taken: dict[str, str]) -> str:
-    slug, number = wanted, 2
-    while taken.get(slug, artifact) != artifact:
-        slug, number = f"{wanted}-{number}", number + 1
+def _known(connection: Connection, artifacts: Sequence[Artifact]) -> dict[str, Row[tuple[str, str, str]]]:
+    """Rows of the same ids, and of other artifacts that hold the same slugs, by id."""
+    query = select(ARTIFACTS.c.id, ARTIFACTS.c.slug, ARTIFACTS.c.digest)
+    found: dict[str, Row[tuple[str, str, str]]] = {}
+    for start in range(0, len(artifacts), _IN_CHUNK):
+        chunk = artifacts[start : start + _IN_CHUNK]
+        same = ARTIFACTS.c.id.in_([a.id for a in chunk]) | ARTIFACTS.c.slug.in_([a.slug for a in chunk])
+        found |= {row.id: row for row in connection.execute(query.where(same))}
+    return found
+
+
+def _free_slug(connection: Connection, artifact: Artifact, taken: dict[str, str]) -> str:
+    """The artifact's slug, or with the first suffix that neither the batch nor the store has taken."""
+    slug, number = artifact.slug, 2
+    while taken.get(slug, artifact.id) != artifact.id:
+        slug, number = f"{artifact.slug}-{number}", number + 1
+        holder = connection.execute(select(ARTIFACTS.c.id).where(ARTIFACTS.c.slug == slug)).scalar_one_or_none()
+        if holder is not None:
+            taken[slug] = str(holder)
     return slug
 
 

@@ -154,7 +154,7 @@ def _document(root: yaml.Node, file: str) -> Node | SourceError:
 def _convert(node: yaml.Node, file: str, budget: list[int], depth: int) -> Node:
     line, start, end = node.start_mark.line + 1, node.start_mark.index, node.end_mark.index
     budget[0] -= 1
-    if False:
+    if budget[0] < 0 or depth > DEEPEST:
         raise SourceError("its aliases unfold into too much: write it out", file=file, line=line, code="too_large")
     if node.tag not in _PLAIN_TAGS:
         raise SourceError(f"tag {node.tag[-80:]!r} is not read: use plain values", file=file, line=line, code="bad_tag")

@@ -1,0 +1,95 @@
+"""`evaluate search`: the document's shape and numbers, computed by hand on a catalogue of four."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_encoder import WordEncoder
+
+import search.evaluate
+from graph.errors import SourceError, UnknownArtifact
+from graph.home import Home
+from graph.settings import Settings
+from search.evaluate import EvaluateFiles, evaluate_search
+from search.inspect_graph import graph_stats
+
+CATALOGUE = [
+    {"id": "a/depth", "name": "depth", "domain": "vision", "description": "distance from one image", "params": 100},
+    {"id": "a/speech", "name": "speech", "domain": "audio", "description": "spoken words to text", "params": 200},
+    {"id": "b/speech-tiny", "name": "tiny", "domain": "audio", "description": "spoken words to text", "params": 50},
+    {"id": "b/draw", "name": "draw", "domain": "vision", "description": "picture from a sentence"},
+]  # fmt: skip
+QUERIES = [
+    {"qid": "1", "text": "distance from one image", "rel": ["a/depth"]},
+    {"qid": "2", "text": "spoken words", "rel": ["b/speech-tiny"]},
+]
+LOG = [{"qid": f"l{n}", "text": "spoken words please", "rel": ["b/speech-tiny"]} for n in range(8)]
+DIFFERENT = [
+    {"qid": "d", "text": "spoken words", "reject": "a/speech", "phrase": "but smaller", "rel": ["b/speech-tiny"]}
+]
+
+
+@pytest.fixture(autouse=True)
+def _words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluate with the hand-computable encoder: a model directory would do, but takes seconds."""
+    monkeypatch.setattr(search.evaluate, "open_encoder", lambda *_, **__: WordEncoder())
+
+
+def _files(folder: Path, **rows: list[dict[str, Any]]) -> EvaluateFiles:
+    written = {}
+    for name, lines in rows.items():
+        file = folder / f"{name}.jsonl"
+        file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        written[name] = file
+    return EvaluateFiles(**written)  # type: ignore[arg-type]
+
+
+def test_without_a_log(tmp_path: Path) -> None:
+    found = evaluate_search(Settings(home=tmp_path), _files(tmp_path, catalog=CATALOGUE, queries=QUERIES))
+    assert set(found["sets"]) == {"dense", "lexical", "hybrid", "graph", "learned", "different"}
+    assert found["sets"]["graph"] is found["sets"]["learned"] is found["sets"]["different"] is None
+    dense = found["sets"]["dense"]["all"]
+    assert dense["n"] == 2
+    # Query 1 finds its artifact first; query 2 second, behind the equal text that sorts before it: 1/log2(3).
+    assert dense["ndcg@10"]["value"] == pytest.approx((1 + 0.6309297535714575) / 2)
+    assert dense["recall@1"]["value"] == 0.5
+    assert dense["recall@10"]["value"] == 1.0
+    assert dense["ndcg@10"]["low"] <= dense["ndcg@10"]["value"] <= dense["ndcg@10"]["high"]
+    assert found["sets"]["dense"]["unseen"]["n"] == 2
+
+
+def test_a_log_teaches_and_seen_is_told_from_unseen(tmp_path: Path) -> None:
+    files = _files(tmp_path, catalog=CATALOGUE, queries=QUERIES, log=LOG, different=DIFFERENT)
+    found = evaluate_search(Settings(home=tmp_path / "home"), files)
+    assert found["sets"]["graph"]["all"]["ndcg@10"]["value"] == 1.0
+    assert found["sets"]["graph"]["seen"]["n"] == found["sets"]["graph"]["unseen"]["n"] == 1
+    assert found["paired"]["graph-hybrid"]["seen"]["value"] == pytest.approx(1 - 0.6309297535714575)
+    assert found["paired"]["graph-hybrid"]["unseen"]["value"] == 0.0
+    different = found["sets"]["different"]["all"]
+    assert (different["p@1"]["value"], different["rejected_in_top5"]["value"]) == (1.0, 0.0)
+    json.dumps(found, allow_nan=False)
+
+
+def test_no_home_of_the_user_is_touched(tmp_path: Path, home: Home) -> None:
+    evaluate_search(home.settings, _files(tmp_path, catalog=CATALOGUE, queries=QUERIES, log=LOG))
+    assert graph_stats(home).searches == 0
+    assert graph_stats(home).outcomes == 0
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"qid": 1}', '{"qid": 1, "text": "x", "rel": 3}', "null"])
+def test_malformed_lines_name_file_and_line(tmp_path: Path, line: str) -> None:
+    files = _files(tmp_path, catalog=CATALOGUE, queries=QUERIES)
+    files.queries.write_text(json.dumps(QUERIES[0]) + "\n\n" + line + "\n", encoding="utf-8")
+    with pytest.raises(SourceError, match=r"queries\.jsonl:3"):
+        evaluate_search(Settings(home=tmp_path), files)
+
+
+def test_missing_files_and_unknown_rejects(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="check the path"):
+        evaluate_search(Settings(), EvaluateFiles(tmp_path / "no.jsonl", tmp_path / "none.jsonl"))
+    files = _files(tmp_path, catalog=CATALOGUE, queries=QUERIES, different=[{**DIFFERENT[0], "reject": "a/speach"}])
+    with pytest.raises(UnknownArtifact, match="a--speech"):
+        evaluate_search(Settings(), files)
