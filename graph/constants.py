@@ -85,7 +85,7 @@ CANONICAL_SIMILARITY_SAME_JOB: Final = 0.70
 """The same where the task already names the job, or both name the same label set."""
 CANONICAL_SIMILARITY_STRICT: Final = 0.88
 """The same where the job is a label set that neither names, and in `other.other`."""
-ABSTAIN_BELOW: Final = 0.20
+ABSTAIN_BELOW: Final = 0.25
 """Abstain where the best cosine is below this and no word of the query matches a name."""
 QUERY_MAX_CHARS: Final = 2_000
 """A longer query is cut here, and the answer says so."""

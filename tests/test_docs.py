@@ -1,0 +1,84 @@
+"""Documents are true: schemas and the command reference are generated, README commands exist, links lead somewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import jsonschema
+import pytest
+import typer
+
+from cli.main import app
+from cli.reference import REFERENCE, command_names, render_reference
+from graph.contracts import schemas
+
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/architecture.md",
+    "docs/formulas.md",
+    "examples/README.md",
+)
+
+
+def test_committed_schemas_are_the_generated_ones(repository: Path) -> None:
+    committed = {file.stem: json.loads(file.read_text()) for file in (repository / "docs" / "schemas").glob("*.json")}
+    assert committed == schemas(), "run `make schemas`"
+
+
+@pytest.mark.parametrize("name", sorted(schemas()))
+def test_schemas_are_valid_and_closed(name: str) -> None:
+    schema = schemas()[name]
+    jsonschema.Draft202012Validator.check_schema(schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"surprise": 1}, schema)
+
+
+def test_the_command_reference_is_the_generated_one() -> None:
+    assert REFERENCE.read_text(encoding="utf-8") == render_reference(), "run `python -m cli.reference`"
+
+
+def _commands(text: str) -> list[list[str]]:
+    lines = re.findall(r"```console\n(.*?)```", text, re.DOTALL) + re.findall(r"`(matchgraph [^`]+)`", text)
+    found = []
+    for line in "\n".join(lines).splitlines():
+        command = line.split("  #")[0].strip()
+        if command.startswith("matchgraph "):
+            found.append(shlex.split(command)[1:])
+    return found
+
+
+def test_every_command_of_the_readme_exists(repository: Path) -> None:
+    known = {words for words in command_names() if words}
+    commands = _commands((repository / "README.md").read_text(encoding="utf-8"))
+    assert len(commands) > 10
+    for command in commands:
+        words = tuple(command[:2]) if command[0] in ("graph", "evaluate") else (command[0],)
+        assert words in known, command
+        options = {word.partition("=")[0] for word in command if word.startswith("--")}
+        assert options <= _options(words), command
+
+
+def _options(words: tuple[str, ...]) -> set[str]:
+    command: object = typer.main.get_command(app)
+    for word in words:
+        command = command.commands[word]  # type: ignore[attr-defined]
+    return {name for parameter in command.params for name in parameter.opts}  # type: ignore[attr-defined]
+
+
+def test_the_readme_starts_with_exactly_two_commands(repository: Path) -> None:
+    first = re.search(r"```console\n(.*?)```", (repository / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert first is not None
+    assert [line.split("#")[0].strip() for line in first[1].strip().splitlines()] == ["make demo", "make test"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(repository: Path, document: str) -> None:
+    file = repository / document
+    for target in re.findall(r"\]\(([^)#\s]+)", file.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (file.parent / target).exists(), f"{document} links to {target}"
