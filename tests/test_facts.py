@@ -189,6 +189,14 @@ def test_lying_safetensors_headers_are_refused(tmp_path: Path, data: bytes) -> N
     assert (facts.loadable, facts.reason_code) == (False, "load_failed")
 
 
+def test_long_safetensors_header_is_not_parsed(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(struct.pack("<Q", 30_000_000) + b"{}")
+    os.truncate(path, 30_000_008)
+    with pytest.raises(ModelError, match="claims 30000000 bytes; at most 25000000"):
+        safetensors_tensors(path)
+
+
 def test_adapter_names_its_base(tmp_path: Path) -> None:
     document = json.dumps({"base_model_name_or_path": "ann/base", "task_type": "CAUSAL_LM", "peft_type": "LORA"})
     folder = model_folder(tmp_path, adapter_config__json=document.encode(), adapter_model__safetensors=tensors(2, 4))

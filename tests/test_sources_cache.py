@@ -199,6 +199,7 @@ def test_main_decides_and_the_newest_where_it_is_lost(tmp_path: Path) -> None:
         ("readme lost", "loadable"),
         ("folder link in the snapshot", "refused"),
         ("blob leads out", "refused"),
+        ("unused blob leads out", "loadable"),
         ("unfinished download", "incomplete"),
         ("no links", "loadable"),
     ],
@@ -235,6 +236,8 @@ def test_whatever_is_broken_there_is_exactly_one_entry(tmp_path: Path, harm: str
         blob.unlink()
         (outside / "config.json").write_bytes(FILES["config.json"])
         blob.symlink_to(outside / "config.json")
+    elif harm == "unused blob leads out":
+        (folder / "blobs" / ("a" * 64)).symlink_to(outside)
     elif harm == "unfinished download":
         (snapshot / "model.safetensors").unlink()
         (folder / "blobs" / "abc.incomplete").write_bytes(b"x")
@@ -247,6 +250,8 @@ def test_whatever_is_broken_there_is_exactly_one_entry(tmp_path: Path, harm: str
     entry = one(cache)
     assert entry.bucket == bucket
     assert (entry.artifact is None) == (entry.problem is not None)
+    if harm == "unused blob leads out":
+        assert any("leads out of the cache, used by no file" in warning for warning in entry.warnings)
     if harm == "readme lost":
         assert any("README.md links to" in warning for warning in entry.warnings)
 

@@ -119,6 +119,7 @@ BAD = [
     ("artifact: {name: !!python/object/apply:os.system [ls]}\n", "bad_tag", 1),
     ("artifact: {? [a] : b}\n", "bad_field", 1),
     ("[" * 40 + "]" * 40, "too_large", 1),
+    ("[" * 20_000, "too_large", 1),
     ("", "empty", 1),
     ("name: \x07\n", "syntax", 1),
 ]

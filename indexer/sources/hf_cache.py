@@ -108,6 +108,8 @@ def _checked(entry: Entry, folder: Path, snapshot: Snapshot, report: BlobReport)
         what = f"altered bytes in {_named(altered)}, not what the blob's name says: fetch the model again"
         return rejected(SourceError(what, file=file, code="altered_blob"), bucket=ALTERED)
     notes = []
+    if report.escapes:
+        notes.append(f"leads out of the cache, used by no file of this revision: blob {_named(report.escapes)}")
     if report.altered:
         notes.append(f"altered, used by no file of this revision: blob {_named(report.altered)}")
     if report.not_checkable:
