@@ -38,6 +38,7 @@ format: $(INSTALLED)
 
 schemas: $(INSTALLED)
 	@$(BIN)/python -m graph.contracts
+	@$(BIN)/python -m graph.formulas
 
 clean:
 	rm -rf $(VENV) .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

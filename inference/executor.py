@@ -30,6 +30,7 @@ from inference.conclude import UnitResult, conclude
 from inference.data import open_data
 from inference.digests import FileDigests
 from inference.ground import Ground, Shelf, survey
+from inference.locate import locate_model
 from inference.probes import LOADING, PROBES
 from inference.records import History, evidence_of, observations_of_files, observations_of_unit, sealed
 from inference.routing import Need, route
@@ -158,12 +159,11 @@ def verify_artifacts(
 
 
 def _remember_trust(home: Home, names: Sequence[str]) -> frozenset[str]:
-    """All that the user trusts, with the new names; a name that is neither a digest nor an artifact is an error."""
+    """All that the user trusts, with the new names, kept as the ids of the artifacts that they name, or as digests."""
     with home.store.writing() as connection:
-        for name in names:
-            if len(name) != 64 or set(name) - set("0123456789abcdef"):
-                find_artifact(connection, name)
-        trust(connection, list(names))
+        digests = [name for name in names if len(name) == 64 and not set(name) - set("0123456789abcdef")]
+        ids = [find_artifact(connection, name).id for name in names if name not in digests]
+        trust(connection, [*ids, *digests])
         return trusted_names(connection)
 
 
@@ -189,16 +189,17 @@ class _Run:
         """What is known of each artifact; records all that needs no run."""
         grounds: list[Ground] = []
         digests = FileDigests(self._home.path / "digests.json")
-        with _Writer(self._home) as writer:
+        with contextlib.ExitStack() as stack:
+            stack.callback(digests.save)
+            writer = stack.enter_context(_Writer(self._home))
             for number, artifact in enumerate(artifacts):
                 self._tell(number, len(artifacts), artifact, "survey")
-                if self._left_s() <= 0 and artifact.weights.path is not None:  # reading large files takes time too
+                if self._left_s() <= 0 and locate_model(artifact.weights).path is not None:  # reading files takes time
                     self._leave(artifact.claims)
                     continue
                 ground = survey(artifact, trusted, digests)
                 grounds.append(ground)
                 self._settle(ground, writer)
-        digests.save()
         self.done["records"] += writer.written
         return grounds
 

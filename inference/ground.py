@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from graph.artifacts import Artifact, Capability
 from graph.claims import ModelUsed
-from graph.errors import ModelError, ModelRefused
+from graph.errors import ModelError
 from inference.data import BUILT_IN, LabelledSet, built_in, same_name
 from inference.digests import FileDigests, model_used
 from inference.facts import ModelFacts, inspect_model
@@ -84,7 +84,7 @@ def survey(artifact: Artifact, trusted: frozenset[str], digests: FileDigests) ->
     artifact : Artifact
         The artifact.
     trusted : frozenset of str
-        Names and model digests that the user trusts to be run.
+        Ids, slugs and model digests that the user trusts to be run.
     digests : FileDigests
         Remembers the digests of large files.
     """
@@ -93,10 +93,8 @@ def survey(artifact: Artifact, trusted: frozenset[str], digests: FileDigests) ->
         return Ground(artifact, absent=located.reason)
     try:
         facts = inspect_model(located.path)
-    except ModelRefused as error:
-        return Ground(artifact, absent="its files are refused", problem=("unsafe_refused", str(error)))
-    except ModelError as error:
-        return Ground(artifact, absent="its files cannot be read", problem=("load_failed", str(error)))
+    except ModelError as error:  # the folder itself cannot be read: that says nothing about the model
+        return Ground(artifact, absent=str(error))
     if not facts.files:
         return Ground(artifact, absent=facts.reason or "its folder holds no model files")
     try:
@@ -118,7 +116,7 @@ def _problem(facts: ModelFacts) -> tuple[str, str] | None:
 
 def _trust(artifact: Artifact, digest: str, trusted: frozenset[str]) -> Literal["name", "digest", "known"] | None:
     """By what this model may run: the user's word for its name or digest, or the committed table of examples."""
-    if trusted & {artifact.id, artifact.slug, artifact.name}:
+    if trusted & {artifact.id, artifact.slug}:  # not by its display name, which others may have too
         return "name"
     if digest in trusted:
         return "digest"

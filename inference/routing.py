@@ -57,10 +57,7 @@ def route(claim: Claim, ground: Ground, shelf: Shelf) -> Finding | Need:
     if claim.metric in FROM_LOADING:
         return Need(LOADING.info.name)
     if claim.metric in ("dimensions", "max_tokens", "parameters"):
-        embeds = ground.subject.task in EMBEDDING_TASKS
-        if claim.metric == "max_tokens" and not embeds:
-            return _unverifiable("not_runnable", "tokens read are measured for sentence embedders only")
-        return Need("embedding" if embeds else LOADING.info.name)
+        return _route_shape(claim, ground)
     if claim.metric == "accuracy":
         return _route_accuracy(claim, ground, shelf)
     if claim.metric == "runs":
@@ -112,6 +109,16 @@ def _as_at_hand(claim: Claim, ground: Ground) -> Finding | None:
     if ground.trust is None:
         return unusable(claim, "unsafe_refused", f"not run unless you trust it by name: --trust {ground.artifact.slug}")
     return None
+
+
+def _route_shape(claim: Claim, ground: Ground) -> Finding | Need:
+    """Sizes of an embedder need its own loader, those of a plain transformer are seen when it is loaded."""
+    if claim.metric == "max_tokens":
+        if ground.subject.task in EMBEDDING_TASKS:
+            return Need("embedding")
+        return _unverifiable("not_runnable", "tokens read are measured for sentence embedders only")
+    made_for_sentences = ground.facts is not None and ground.facts.library == "sentence-transformers"
+    return Need("embedding" if made_for_sentences else LOADING.info.name)
 
 
 def _route_accuracy(claim: Claim, ground: Ground, shelf: Shelf) -> Finding | Need:

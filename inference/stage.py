@@ -13,7 +13,9 @@ from inference.data import LabelledSet
 from inference.files import ModelFile
 from inference.probes.embedding import shown_triples
 
-STAGED: Final = (".safetensors", ".json", ".txt", ".model", ".jinja", ".tiktoken")
+STAGED: Final = (
+    ".safetensors", ".json", ".txt", ".model", ".jinja", ".tiktoken", ".bpe", ".codes", ".spm", ".vocab",
+)  # fmt: skip
 """Files that a model may be made of here: no code and no pickle is ever staged."""
 _OTHER_WEIGHTS: Final = (".gguf", ".onnx")
 _LARGEST_ITEMS_BYTES: Final = 8 << 30
@@ -28,16 +30,24 @@ def stage_model(files: Iterable[ModelFile], folder: Path) -> None:
     """Link the files that a model may be made of into a new folder, under their own names.
 
     Links and not copies: weights are large, and a locked-down child has to be allowed their real paths by name.
+
+    Raises
+    ------
+    ModelError
+        A name leads out of the folder, or the scratch folder cannot be written.
     """
-    folder.mkdir(parents=True)
-    for file in files:
-        if not file.name.lower().endswith(STAGED):
-            continue
-        link = folder / file.name
-        if not link.parent.resolve().is_relative_to(folder.resolve()):
-            raise ModelError(f"{file.name[:80]!r} leads out of the model's folder: refused")
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(file.path)
+    try:
+        folder.mkdir(parents=True)
+        for file in files:
+            if not file.name.lower().endswith(STAGED):
+                continue
+            link = folder / file.name
+            if Path(file.name).is_absolute() or ".." in Path(file.name).parts:
+                raise ModelError(f"{file.name[:80]!r} leads out of the model's folder: refused")
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(file.path)
+    except OSError as error:
+        raise ModelError(f"scratch folder: {error.strerror or error}: check that the disk has room") from error
 
 
 def stage_items(data: LabelledSet, folder: Path) -> None:
@@ -48,21 +58,25 @@ def stage_items(data: LabelledSet, folder: Path) -> None:
     ModelError
         A picture cannot be copied, or all together are too large.
     """
-    folder.mkdir(parents=True)
-    if data.kind != "image":
+    try:
+        folder.mkdir(parents=True)
+        if data.kind == "image":
+            _stage_pictures(data, folder)
+            return
         items = shown_triples(data)[0] if data.kind == "triples" else list(data.items)
         (folder / "items.json").write_text(json.dumps(items), encoding="utf-8")
-        return
+    except OSError as error:
+        what = f"labelled set {data.name}: {error.strerror or error}"
+        raise ModelError(f"{what}: check that the set is still there and the disk has room") from error
+
+
+def _stage_pictures(data: LabelledSet, folder: Path) -> None:
     written = 0
     for number, item in enumerate(data.items):
-        try:
-            if isinstance(item, Path):
-                written += item.stat().st_size
-                if written > _LARGEST_ITEMS_BYTES:
-                    raise ModelError(f"labelled set {data.name}: more than 8 GiB of pictures: take a part of it")
-                shutil.copyfile(item, folder / f"{number:06d}{item.suffix.lower()}")
-            elif not isinstance(item, str | tuple):
-                item.save(folder / f"{number:06d}.png")
-        except OSError as error:
-            what = f"labelled set {data.name}: item {number + 1}: {error.strerror or error}"
-            raise ModelError(f"{what}: check that the disk has room and the set is still there") from error
+        if isinstance(item, Path):
+            written += item.stat().st_size
+            if written > _LARGEST_ITEMS_BYTES:
+                raise ModelError(f"labelled set {data.name}: more than 8 GiB of pictures: take a part of it")
+            shutil.copyfile(item, folder / f"{number:06d}{item.suffix.lower()}")
+        elif not isinstance(item, str | tuple):
+            item.save(folder / f"{number:06d}.png")

@@ -9,6 +9,7 @@ from typing import Final
 
 from graph.claims import Claim
 from graph.digest import digest_of
+from graph.errors import ModelError
 from inference.conclude import UnitResult
 from inference.data import LabelledSet
 from inference.ground import Ground
@@ -65,9 +66,12 @@ def run_unit(zygote: Zygote, unit: Unit, timeout_s: float) -> Answer:
     facts = unit.ground.facts
     folder = zygote.scratch / unit.id
     try:
-        stage_model(facts.files if facts is not None else (), folder / "model")
-        if unit.data is not None:
-            stage_items(unit.data, folder / "items")
+        try:
+            stage_model(facts.files if facts is not None else (), folder / "model")
+            if unit.data is not None:
+                stage_items(unit.data, folder / "items")
+        except ModelError as error:  # neither says anything about the model
+            return Answer(None, "no_data", str(error), (), 0.0)
         limits = Limits(
             memory_bytes=_BASE_MEMORY_BYTES + 4 * (facts.size_bytes if facts is not None else 0),
             cpu_s=int(min(timeout_s, 86_400.0)) + 10,

@@ -423,7 +423,9 @@ def test_trust_by_name_runs_a_stranger_and_new_weights_start_anew(
     artifact = make_model("ann/stranger", TEXT, [("loads", None, {})], path=str(model))
     verify(home, artifact, worker=worker)
     assert outcomes(home, artifact) == [("error", "unsafe_refused")] * 2
-    verify(home, artifact, trust=("ann--stranger",), worker=worker)
+    verify(home, artifact, trust=("Stranger",), worker=worker)  # any way to name it, kept as its id
+    with home.store.reading() as connection:
+        assert trusted_names(connection) == {"ann/stranger"}
     assert outcomes(home, artifact) == [("verified", None), ("inconclusive", "no_data")]
     assert decided(home, artifact)[0].repeat == "matchgraph verify ann--stranger --trust ann--stranger"
     del weights["classifier.weight"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 import pytest
+from hf_cache import add_model, config, gguf_bytes, pipeline_files, tensors
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save
@@ -22,7 +23,6 @@ from inference.facts import inspect_model, looks_like_model
 from inference.files import list_files, read_json
 from inference.headers import gguf_header, safetensors_tensors
 from inference.locate import packaged_minilm
-from tests.hf_cache import add_model, config, gguf_bytes, pipeline_files, tensors
 
 
 def model_folder(folder: Path, **files: bytes) -> Path:

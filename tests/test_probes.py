@@ -91,19 +91,10 @@ def test_loading_measures_the_digits_model(zygote: Zygote, digits: Path) -> None
     assert 1e6 < measured.observed["peak_memory_bytes"] < 1e9
 
 
-def test_accuracy_of_the_digits_model_agrees_with_a_plain_loop(zygote: Zygote, digits: Path) -> None:
-    import torch
-    from transformers import AutoImageProcessor, AutoModelForImageClassification
-
-    data = built_in("sklearn-digits")
-    measured = measure(zygote, "image-classification", digits, data)
-    model = AutoModelForImageClassification.from_pretrained(digits).eval()
-    pixels = AutoImageProcessor.from_pretrained(digits)(list(data.items), return_tensors="pt")["pixel_values"]
-    with torch.inference_mode():
-        guessed = model(pixels).logits.argmax(dim=1).tolist()
-    right = sum(str(guess) == label for guess, label in zip(guessed, data.labels, strict=True))
-    assert (measured.successes, measured.n, measured.classes) == (right, 540, 10)
-    assert right > 0.9 * 540
+def test_accuracy_of_the_digits_model_is_that_of_its_card(zygote: Zygote, digits: Path) -> None:
+    measured = measure(zygote, "image-classification", digits, built_in("sklearn-digits"))
+    assert (measured.n, measured.classes) == (540, 10)
+    assert f"({measured.successes} of {measured.n};" in (digits / "README.md").read_text(encoding="utf-8")
     assert measured.control is not None
     assert measured.control["passed"]
 
@@ -236,22 +227,22 @@ def test_a_unit_out_of_processor_time_is_a_timeout(zygote: Zygote, digits: Path)
     assert answer.layers == ("rlimits", "scrubbed_env", "subprocess")
 
 
-def test_a_lost_worker_is_replaced(zygote: Zygote, digits: Path) -> None:
-    process = zygote._process
-    assert process is not None
+def test_a_lost_worker_is_replaced(digits: Path) -> None:
+    with Zygote(["json"]) as own:  # its child imports torch: seconds in which it can be killed
 
-    def kill_when_busy() -> None:
-        while not zygote._child:
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
+        def kill_when_busy() -> None:
+            while not own._child:
+                time.sleep(0.01)
+            assert own._process is not None
+            os.kill(own._process.pid, signal.SIGKILL)
 
-    killer = threading.Thread(target=kill_when_busy)
-    killer.start()
-    answer = ask(zygote, "image-classification", digits, built_in("sklearn-digits"))
-    killer.join()
-    assert answer.failure == "oom"
-    assert answer.duration_s < 10  # the child died with its worker, not at its time limit
-    assert measure(zygote, "loading", digits).loads
+        killer = threading.Thread(target=kill_when_busy)
+        killer.start()
+        answer = own.run("loading", digits, None, LIMITS, 60.0, 0)
+        killer.join()
+        assert answer.failure == "oom"
+        assert answer.duration_s < 10  # the child died with its worker, not at its time limit
+        assert own.run("nothing", digits, None, LIMITS, 60.0, 0).layers == ("rlimits", "scrubbed_env", "subprocess")
 
 
 def test_the_worker_sees_no_secret_and_has_one_thread(zygote: Zygote, digits: Path) -> None:

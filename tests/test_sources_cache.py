@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hf_cache import Expected, add_model, blob_name, build_cache, config, git_sha1, tensors
 from huggingface_hub import scan_cache_dir, try_to_load_from_cache
 
 from indexer.sources import Entry, detect_kind, read_source, render_inventory
 from indexer.sources.inventory import readable_bytes
 from inference.cache import check_blobs, current_snapshot, repository_folders
-from tests.hf_cache import Expected, add_model, blob_name, build_cache, config, git_sha1, tensors
 
 FILES = {"config.json": config(), "model.safetensors": tensors()}
 

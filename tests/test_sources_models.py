@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hf_cache import CARD, config, tensors
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,6 @@ from graph.errors import SourceError
 from indexer.sources import Entry, detect_kind, read_source
 from indexer.sources.cards import Card, first_paragraph, read_card
 from inference.files import list_files
-from tests.hf_cache import CARD, config, tensors
 
 
 def model(folder: Path, card: str | None = CARD, **results: str) -> Path:
@@ -138,6 +138,11 @@ def test_metadata_that_unfolds_is_not_read(tmp_path: Path) -> None:
     assert time.perf_counter() - started < 5
     assert card.license is None and any("metadata" in warning for warning in card.warnings)
     assert card_of(model(tmp_path / "ok", "---\nlicense: mit\n---\nText.\n")).license == "mit"  # the control
+
+
+def test_metadata_with_an_alias_is_not_handed_to_the_library(tmp_path: Path) -> None:
+    card = card_of(model(tmp_path / "m", "---\nlicense: mit\ntags: &t [a]\nx: *t\n---\nText.\n"))
+    assert card.license is None and "uses aliases" in card.warnings[0]
 
 
 def test_huge_card_is_cut(tmp_path: Path) -> None:

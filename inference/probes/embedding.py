@@ -62,8 +62,8 @@ class EmbeddingShapeProbe:
         import numpy as np
         from transformers import AutoConfig, AutoTokenizer
 
+        model = load_sentence_model(task)
         with loading("embeds"):
-            model = load_sentence_model(task)
             folder = transformer_folder(task.folder)
             tokenizer = AutoTokenizer.from_pretrained(folder, **LOAD_SAFELY)
             config = AutoConfig.from_pretrained(folder, **LOAD_SAFELY)
@@ -124,8 +124,7 @@ class SimilarityProbe:
             raise ProbeFailure("no_data", "no items were staged")
         shown = json.loads((task.items / "items.json").read_text(encoding="utf-8"))
         started = time.perf_counter()
-        with loading("embeds"):
-            model = load_sentence_model(task)
+        model = load_sentence_model(task)
         loaded = time.perf_counter()
         flat = [text for item in shown for text in item]
         vectors = np.asarray(model.encode(flat, batch_size=_BATCH, show_progress_bar=False), np.float64)
@@ -157,15 +156,24 @@ def shown_triples(data: LabelledSet, seed: int = 0) -> tuple[list[list[str]], li
 
 
 def load_sentence_model(task: RunTask) -> Any:
-    """The folder as a sentence-transformers model on the CPU; a plain transformer gets mean pooling."""
+    """The folder as a sentence-transformers model on the CPU; a plain transformer gets mean pooling.
+
+    Raises
+    ------
+    ProbeFailure
+        It does not load; a plain transformer that cannot be wrapped this way is not at fault.
+    """
     import torch
     from sentence_transformers import SentenceTransformer
 
     torch.manual_seed(task.seed)
-    return SentenceTransformer(
-        str(task.folder),
-        device="cpu",
-        local_files_only=True,
-        trust_remote_code=False,
-        model_kwargs={"use_safetensors": True, "local_files_only": True},
-    )
+    safely = {"use_safetensors": True, "local_files_only": True}
+    try:
+        with loading("embeds"):
+            return SentenceTransformer(
+                str(task.folder), device="cpu", local_files_only=True, trust_remote_code=False, model_kwargs=safely
+            )
+    except ProbeFailure as failure:
+        if failure.code == "load_failed" and not (task.folder / "modules.json").exists():
+            raise ProbeFailure("missing_dependency", f"no sentence embedder: {failure.what}") from failure
+        raise
