@@ -39,6 +39,15 @@ format: $(INSTALLED)
 schemas: $(INSTALLED)
 	@$(BIN)/python -m graph.contracts
 	@$(BIN)/python -m graph.formulas
+	@$(BIN)/python -m cli.reference
+
+# The tables of digests that make the examples trusted and their data sets known.
+known: $(INSTALLED)
+	@$(BIN)/python -m inference.known
+
+# Long runs; their results are committed under benchmarks/.
+battery: $(INSTALLED)
+	@$(BIN)/python benchmarks/retrieval/apibench.py ../shared/data/apibench
 
 clean:
 	rm -rf $(VENV) .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

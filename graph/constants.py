@@ -69,8 +69,6 @@ LEXICAL_WEIGHT: Final = 0.3
 """Fused score = cosine + LEXICAL_WEIGHT · BM25 / (largest BM25 of the query) + VOTE_WEIGHT · votes."""
 VOTE_WEIGHT: Final = 0.4
 """Weight of the neighbouring intents' votes in the fused score."""
-VOTE_NEIGHBOURS: Final = 20
-"""How many of the nearest intents vote."""
 VOTE_TEMPERATURE: Final = 0.1
 """An intent at cosine c votes with weight exp((c - 1) / this)."""
 VOTE_LEAST_SIMILARITY: Final = 0.5

@@ -78,7 +78,7 @@ def build(
     policy
         The gate's rules: a preset's name, a YAML file, or a policy.
     probe
-        Whether to run checks and probes first.
+        Whether to run models; checks are made all the same.
     budget_s
         Seconds for probes; None is no limit.
     verify
@@ -93,8 +93,10 @@ def build(
     """
     rules = find_policy(policy) if isinstance(policy, str) else policy
     with build_lock(home.snapshots):
-        if probe:
-            (verify or _verify)(home, _catalogue(home), budget_s, on_progress)
+        if verify is None:
+            _verify(home, _catalogue(home), budget_s, on_progress, run_models=probe)
+        elif probe:
+            verify(home, _catalogue(home), budget_s, on_progress)
         with home.store.reading() as connection:
             artifacts = all_artifacts(connection)
             evidence = deciding_evidence(connection)
@@ -192,10 +194,12 @@ def _plain(rules: Policy) -> dict[str, object]:
     return plain
 
 
-def _verify(home: Home, artifacts: Sequence[Artifact], budget_s: float | None, on_progress: OnProgress) -> object:
+def _verify(
+    home: Home, artifacts: Sequence[Artifact], budget_s: float | None, on_progress: OnProgress, *, run_models: bool
+) -> None:
     from inference.executor import VerifyOptions, VerifyProgress, verify_artifacts
 
-    def tell(progress: VerifyProgress) -> None:
-        on_progress(Progress("verify", progress.done, progress.total))
+    def hear(heard: VerifyProgress) -> None:
+        on_progress(Progress("verify", heard.done, heard.total))
 
-    return verify_artifacts(home, artifacts, VerifyOptions(budget_s=budget_s), tell)
+    verify_artifacts(home, artifacts, VerifyOptions(budget_s=budget_s, run_models=run_models), hear)

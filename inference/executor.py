@@ -49,7 +49,8 @@ class VerifyOptions:
     """How to verify: labelled sets by name, a time budget, names to trust.
 
     `budget_s` bounds the whole run (None: no bound); `unit_timeout_s` one unit of work; `trust` holds artifact names
-    or model digests, remembered in the home.
+    or model digests, remembered in the home. Without `run_models` only checks are made: files are read, finished units
+    are judged again, and nothing is run.
     """
 
     data: Mapping[str, Path] = field(default_factory=dict)
@@ -57,6 +58,7 @@ class VerifyOptions:
     trust: tuple[str, ...] = ()
     device: str = "cpu"
     unit_timeout_s: float = 120.0
+    run_models: bool = True
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,8 @@ def verify_artifacts(
     run = _Run(home, shelf, options, started, on_progress)
     grounds = run.survey_all(artifacts, trusted)
     units = run.plan(grounds)
+    if not options.run_models:
+        units = run.only_finished(units)
     import_s = run.run_all(units, worker) if units else 0.0
     counts = _count(home, artifacts, run.unreached)
     return VerifyReport(
@@ -221,6 +225,16 @@ class _Run:
     def plan(self, grounds: Iterable[Ground]) -> list[Unit]:
         """All units of work, model by model."""
         return [unit for ground in grounds for unit in plan_units(ground, self._waiting[ground.artifact.id])]
+
+    def only_finished(self, units: Sequence[Unit]) -> list[Unit]:
+        """The units that need not be run any more; the claims of the others are left as they are."""
+        with self._home.store.reading() as connection:
+            finished = {unit.id for unit in units if finished_unit(connection, unit.id) is not None}
+        for unit in units:
+            if unit.id not in finished:
+                self.done["left"] += 1
+                self._leave(unit.claims)
+        return [unit for unit in units if unit.id in finished]
 
     def run_all(self, units: Sequence[Unit], worker: Zygote | None) -> float:
         """Run or resume all units, each recorded when it is finished; seconds that the worker took to start."""

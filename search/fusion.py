@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.constants import LEXICAL_WEIGHT, VOTE_LEAST_SIMILARITY, VOTE_NEIGHBOURS, VOTE_TEMPERATURE, VOTE_WEIGHT
+from graph.constants import LEXICAL_WEIGHT, VOTE_LEAST_SIMILARITY, VOTE_TEMPERATURE, VOTE_WEIGHT
 
 NAME_BONUS: Final = 1.0
 """Added where the query is an artifact's name: an exact name comes first."""
@@ -46,7 +46,10 @@ def best_rows(owners: NDArray[np.int64], values: NDArray[np.float32], count: int
 def intent_similarities(
     vector: NDArray[np.float32], intents: Sequence[str], vectors: NDArray[np.float32]
 ) -> dict[str, float]:
-    """The nearest intents of a query and their weight, exp((cosine - 1) / temperature), in (0, 1].
+    """The intents near a query and their weight, exp((cosine - 1) / temperature), in (0, 1].
+
+    All of them, however many: a cut after the nearest few would let one actor push others' intents out, and the
+    bound on one actor (docs/formulas.md) would not hold.
 
     Parameters
     ----------
@@ -59,13 +62,9 @@ def intent_similarities(
     """
     if not intents:
         return {}
-    cosines = vectors @ vector
-    nearest = np.lexsort((np.arange(len(intents)), -cosines))[:VOTE_NEIGHBOURS]
-    return {
-        intents[i]: float(np.exp((min(float(cosines[i]), 1.0) - 1.0) / VOTE_TEMPERATURE))
-        for i in nearest
-        if cosines[i] >= VOTE_LEAST_SIMILARITY
-    }
+    cosines = np.minimum(vectors @ vector, 1.0)
+    weights = np.exp((cosines - 1.0) / VOTE_TEMPERATURE)
+    return {intents[i]: float(weights[i]) for i in np.flatnonzero(cosines >= VOTE_LEAST_SIMILARITY).tolist()}
 
 
 def fuse(
