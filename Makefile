@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: demo test test-fast lint format schemas known battery clean
 .DEFAULT_GOAL := demo
 
-# torch first and alone: with it in place nothing pulls a GPU build.
+# torch first and alone, as pinned: what comes after finds it in place and asks for no other build.
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "installing into $(VENV), once: 1 of 2, torch (a minute or more)"
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)

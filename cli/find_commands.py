@@ -55,7 +55,7 @@ def different(
 ) -> None:  # fmt: skip
     """Find what does the same job as ARTIFACT, but differs the way you say.
 
-    Example: matchgraph different flux.1-pro "but smaller and offline"
+    Example: matchgraph different black-forest-labs--flux.1-pro "but smaller and offline"
     """
     from search.different import find_different
     from search.engine import open_engine
@@ -87,10 +87,10 @@ def show(
 
     Example: matchgraph show apple--mobilevit-small
     """
-    from search.show import show_artifact, show_capability
+    from search.show import names_capability, show_artifact, show_capability
 
     with opened(home, db) as found:
-        if name.startswith("capability://"):
+        if names_capability(found, name):
             print_capability(show_capability(found, name), json_=json_)
         else:
             print_artifact(show_artifact(found, name), json_=json_)
@@ -243,8 +243,10 @@ def _request(
     home: Home, query: str, limit: int, offset: int, search_id: str | None, type_: str | None,
     where: list[str] | None, policy: str | None,
 ) -> SearchRequest:  # fmt: skip
+    from graph.policy_file import find_policy
     from search.memory import SearchRequest
     from search.query import read_where
 
     conditions = read_where(where or [], type_)
-    return SearchRequest(query, _caller(home), limit, offset, conditions, policy, search_id)
+    rules = None if policy is None else find_policy(policy)
+    return SearchRequest(query, _caller(home), limit, offset, conditions, rules, search_id)

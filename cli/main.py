@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import typer
 
@@ -27,6 +28,8 @@ app.add_typer(serve_commands.evaluate_app, name="evaluate")
 def options(
     verbose: bool = typer.Option(False, "--verbose", help="Show the traceback of an error."),
     version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+    home: Path | None = typer.Option(None, "--home", help="As --home of a command."),
+    db: str | None = typer.Option(None, "--db", help="As --db of a command."),
 ) -> None:
     """Find models and tools by what they do, with verdicts."""
     if version:
@@ -36,6 +39,9 @@ def options(
         raise typer.Exit
     if verbose:
         os.environ["MATCHGRAPH_VERBOSE"] = "1"
+    for name, given in (("MATCHGRAPH_HOME", home), ("MATCHGRAPH_DATABASE_URL", db)):
+        if given is not None:
+            os.environ[name] = str(given)
 
 
 def run() -> None:

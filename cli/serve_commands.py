@@ -37,7 +37,7 @@ def serve(
         settings = found.settings
         uvicorn.run(
             create_app(found), host=host or settings.host, port=settings.port if port is None else port,
-            log_level="warning" if settings.synthetic else "info",
+            log_level="warning" if settings.synthetic else "info", access_log=False,  # it would print queries as typed
         )  # fmt: skip
 
 
@@ -94,7 +94,8 @@ def print_evaluation(answer: dict[str, Any]) -> None:
         for group, part in sets.items()
         if part["n"]
     ]
-    print_table(["set", "queries", "n", "nDCG@10 [95 %]", *MEASURES[1:]], rows, right=(2,))
+    short = [name.replace("recall", "R").replace("mrr", "MRR") for name in MEASURES[1:]]
+    print_table(["set", "queries", "n", "nDCG@10 [95 %]", *short], rows, right=(2,))
     for name, groups in answer["paired"].items():
         for group, part in groups.items():
             if part["n"]:

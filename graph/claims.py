@@ -100,7 +100,9 @@ class Evidence(_Record):
     """The record of one check or probe on one claim, or of one observation (no claim, no verdict).
 
     `schema_version` 1. Final like the event schema: fields may be added with defaults, never changed. `repeat`
-    is the command that repeats it and holds no private path.
+    is the command that repeats it and holds no private path. `attempt` counts tries at a claim from 1 and `pooled`
+    names the records whose items this one counts too; `reference` is the model that a ratio or a loss is taken
+    against; `durations_s` splits `duration_s` into its phases.
     """
 
     schema_version: Literal[1] = 1
@@ -137,17 +139,19 @@ class Evidence(_Record):
     flags: tuple[str, ...] = ()
     time_us: int
     repeat: str = ""
+    attempt: int = Field(default=1, ge=1)
+    pooled: tuple[str, ...] = ()
+    reference: ModelUsed | None = None
+    durations_s: dict[str, float] = Field(default_factory=dict)
 
 
 def evidence_id(fields: dict[str, Any]) -> str:
-    """The id of an evidence record: `ev_` and 20 hex digits of the digest of all its other fields."""
-    return "ev_" + digest_of({key: value for key, value in fields.items() if key != "id"})[:20]
+    """The id of an evidence record: `ev_` and 20 hex digits of the digest of all its other fields.
 
-
-def seal_evidence(**fields: Any) -> Evidence:
-    """An evidence record with the id that follows from its fields."""
-    draft = Evidence(id="", **fields)
-    return draft.model_copy(update={"id": evidence_id(draft.model_dump(mode="json"))})
+    Fields at their default are left out, so that one that is added later leaves the ids of old records as they are.
+    """
+    record = Evidence.model_validate({**fields, "id": ""})
+    return "ev_" + digest_of(record.model_dump(mode="json", exclude_defaults=True, exclude={"id"}))[:20]
 
 
 class ClaimReport(Claim):

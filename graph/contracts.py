@@ -21,6 +21,7 @@ CONTRACTS: Final[dict[str, type[BaseModel]]] = {
     "claim": Claim,
     "claim-report": ClaimReport,
     "compare": responses.CompareResponse,
+    "evaluate-search": responses.EvaluateResponse,
     "evidence": Evidence,
     "graph-stats": responses.GraphStats,
     "health": responses.Health,

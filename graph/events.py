@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 Operation = Literal["search", "resolve", "different", "page"]
+"""How a search was made; `page`: a results page opened in the web face. A further page is its search's operation."""
 Face = Literal["cli", "api", "mcp", "web", "python", "import"]
 OutcomeKind = Literal["click", "select", "success", "failure", "dismiss"]
 OUTCOME_KINDS: tuple[OutcomeKind, ...] = ("click", "select", "success", "failure", "dismiss")
@@ -23,11 +24,14 @@ INTEGER_MAX: Final = 2**53 - 1
 
 
 class _Event(BaseModel):
+    """What every event has. `salt` is drawn when it is appended: the digest that outlives it then confirms no guess."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = 1
     id: str
     time_us: int = Field(ge=0, le=INTEGER_MAX)
+    salt: str = ""
 
 
 class Actor(BaseModel):
@@ -56,7 +60,10 @@ class SearchEvent(_Event):
 
     `parent` is the search that this one continues (a further page) or refines; `root` is the first search of a
     chain of pages (its own id where it is the first). `query` is redacted; `redacted` names what was taken out.
-    `vector_key` is the digest of redacted text and encoder digest.
+    `vector_key` is the digest of redacted text and encoder digest. `seen_seq` is the number of the last event that the
+    scores knew; they were weighed at `time_us`. `exploration_propensity` is the chance with which the result at
+    `exploration_position` was drawn. `target` is what a difference is asked from, `rejected` what else is not wanted;
+    `switches` names options that were not at their default, sorted; `batch` is the digest of an import.
     """
 
     kind: Literal["search"] = "search"
@@ -77,7 +84,12 @@ class SearchEvent(_Event):
     offset: int = Field(default=0, ge=0, le=INTEGER_MAX)
     abstained: bool = False
     exploration_position: int | None = None
+    exploration_propensity: float | None = Field(default=None, gt=0.0, le=1.0)
     target: str | None = None
+    rejected: tuple[str, ...] = ()
+    switches: tuple[str, ...] = ()
+    seen_seq: int | None = Field(default=None, ge=0, le=INTEGER_MAX)
+    batch: str | None = None
     results: tuple[Delivered, ...] = ()
 
 
@@ -85,7 +97,8 @@ class OutcomeEvent(_Event):
     """What happened to one result.
 
     Carries what the fold needs (intent, uri, position of the delivery), so that it stands when the search's own
-    payload has been forgotten. `trust` weighs imported outcomes; a token's digest, never the token, is kept.
+    payload has been forgotten. `trust` weighs imported outcomes, `batch` is the digest of their import, and `position`
+    is 1 where an import does not say; a token's digest, never the token, is kept.
     """
 
     kind: Literal["outcome"] = "outcome"
@@ -100,6 +113,7 @@ class OutcomeEvent(_Event):
     position: int = Field(ge=1, le=INTEGER_MAX)
     trust: float = Field(default=1.0, ge=0.0, le=1.0)
     token_digest: str | None = None
+    batch: str | None = None
 
 
 class CatalogueEvent(_Event):
@@ -107,8 +121,9 @@ class CatalogueEvent(_Event):
 
     kind: Literal["catalogue"] = "catalogue"
     action: Literal[
-        "artifact_added", "artifact_removed", "artifact_merged", "capability_created", "capability_assigned",
-        "capability_aliased", "intent_created", "intent_merged",
+        "artifact_added", "artifact_changed", "artifact_removed", "artifact_merged", "capability_created",
+        "capability_assigned", "capability_unassigned", "capability_aliased", "intent_created", "intent_merged",
+        "actor_merged",
     ]  # fmt: skip
     subject: str
     object: str | None = None

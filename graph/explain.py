@@ -43,15 +43,6 @@ class Explanation:
     neighbours: tuple[Neighbour, ...]
 
 
-@dataclass(frozen=True)
-class ExplainRow:
-    """One line for people: what, how much, and how it came about."""
-
-    name: str
-    value: int | float
-    how: str
-
-
 def explain_artifact(match_graph: MatchGraph, artifact: str) -> Explanation:
     """The explanation of an artifact, by artifact id.
 
@@ -89,35 +80,3 @@ def _paths(match_graph: MatchGraph, artifact: str) -> tuple[PathSum, ...]:
         for (intent, uri, end), path in match_graph.paths.items()
         if end == artifact
     )  # fmt: skip
-
-
-def explain_rows(explanation: Explanation) -> list[ExplainRow]:
-    """An explanation as lines: the sums first, then paths, then votes, oldest first."""
-    e = explanation
-    rows = [
-        ExplainRow("times matched", e.times_matched, "distinct searches that delivered it"),
-        ExplainRow("distinct actors", e.distinct_actors, "who made these searches"),
-        ExplainRow("voters", e.voters, "k, distinct actors with an outcome"),
-        ExplainRow("selecting actors", e.selecting_actors, "who selected it or had success, decayed since"),
-        ExplainRow("outcome weight", e.positive + e.negative, f"{e.positive:.4g} for, {e.negative:.4g} against"),
-        ExplainRow("success rate", e.success.mean, _success_words(e.success)),
-        ExplainRow("PageRank", e.pagerank, "of all nodes together 1"),
-        ExplainRow("flow", e.flow, "share of all artifacts' PageRank x outcome weight of all intents"),
-        ExplainRow("shrink", e.shrink, f"k / (k + {SHRINK_ACTORS:g})"),
-    ]
-    for path in e.paths:
-        name = f"path {path.intent or '-'} > {path.uri or '-'}"
-        how = f"{path.searches} searches, {path.actors} voters, success {_success_words(path.success)}"
-        rows.append(ExplainRow(name, path.positive + path.negative, how))
-    for weighed in e.votes:
-        vote = weighed.vote
-        how = (
-            f"value {weighed.value:g} / examination {weighed.examination:.4g} at position {vote.position} "
-            f"x trust {vote.trust:g} x decay {weighed.decay:.4g} x cap {weighed.cap:.4g}"
-        )
-        rows.append(ExplainRow(f"{vote.outcome} by {vote.actor} in {vote.search}", weighed.weight, how))
-    return rows
-
-
-def _success_words(rate: SuccessRate) -> str:
-    return f"{rate.successes} of {rate.successes + rate.failures} ({rate.low:.2f} to {rate.high:.2f})"

@@ -83,14 +83,6 @@ class Component(Document):
     detail: dict[str, Any] = Field(default_factory=dict)
 
 
-class RankReport(Document):
-    """The rank and its parts: contributions add up to `rank`; null is "not ranked"."""
-
-    rank: float | None
-    known_weight: float
-    components: dict[str, Component]
-
-
 class CapabilityReport(Document):
     """A capability as shown: with its URI, verdict of `runs`, and whether it is in the live index."""
 
@@ -203,6 +195,41 @@ class GraphStats(Document):
     searches: int
     outcomes: int
     actors: int
+
+
+class Estimated(Document):
+    """A mean over queries with its 95 % bootstrap interval; null where there are no queries."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class Difference(Estimated):
+    """A mean paired difference of nDCG@10 over `n` queries."""
+
+    n: int
+
+
+class Measures(Document):
+    """How well one way of searching did on `n` queries; the last three only for `different`."""
+
+    n: int
+    ndcg_10: Estimated = Field(alias="ndcg@10")
+    recall_1: Estimated = Field(alias="recall@1")
+    recall_5: Estimated = Field(alias="recall@5")
+    recall_10: Estimated = Field(alias="recall@10")
+    mrr_10: Estimated = Field(alias="mrr@10")
+    p_1: Estimated | None = Field(default=None, alias="p@1")
+    p_5: Estimated | None = Field(default=None, alias="p@5")
+    rejected_in_top5: Estimated | None = None
+
+
+class EvaluateResponse(Document):
+    """The answer of `evaluate search`: by set and by group (all, seen, unseen); an absent set is null."""
+
+    sets: dict[str, dict[Literal["all", "seen", "unseen"], Measures] | None]
+    paired: dict[str, dict[Literal["all", "seen", "unseen"], Difference]]
 
 
 class VerifiedArtifact(Document):

@@ -2,7 +2,7 @@
 
 A sentence encoder puts "translates English to German" beside "translates German to English" (cosine .97 with
 MiniLM) and a detector of hard hats beside one of forklifts. Canonical capabilities must not unite those, so what
-can be read off plainly decides first and similarity only among what remains. Calibrated in `docs/canonical.md`.
+can be read off plainly decides first and similarity only among what remains (`docs/decisions`, number 7).
 """
 
 from __future__ import annotations

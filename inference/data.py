@@ -133,12 +133,24 @@ def _from_csv(name: str, path: Path) -> LabelledSet:
     except csv.Error as error:
         raise SourceError(f"labelled set {name}: {error}", file=file, line=reader.line_num, code="malformed") from error
     except UnicodeDecodeError as error:
-        raise SourceError(f"labelled set {name}: not UTF-8: save it as UTF-8", file=file, code="encoding") from error
+        what = f"labelled set {name}: not UTF-8: save it as UTF-8"
+        raise SourceError(what, file=file, line=_first_bad_line(path), code="encoding") from error
     except OSError as error:
         raise SourceError(f"labelled set {name}: {error.strerror}", file=file) from error
     finally:
         csv.field_size_limit(limit_before)  # the limit is the whole process's
     return _from_rows(name, kind, rows, file)
+
+
+def _first_bad_line(path: Path) -> int | None:
+    """The 1-based number of the first line that is not UTF-8."""
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return number
+    return None
 
 
 def _csv_rows(

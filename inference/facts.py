@@ -352,7 +352,7 @@ def _component_weights(component: str, listing: Listing) -> list[ModelFile]:
     safe = [file for file in inside if file.name.endswith(".safetensors")]
     if not safe:
         raise _PickledError(
-            f"component {component[:80]} has only pickled weights, which can run code: trust it by name"
+            f"component {component[:80]} has only pickled weights, which can run code: convert them to safetensors"
         )
     return safe
 
@@ -365,12 +365,15 @@ def _needs_weights(class_name: str) -> bool:
 def _not_loadable(facts: ModelFacts, listing: Listing) -> ModelFacts:
     """Why a model without safetensors is not loaded."""
     if facts.kind == "pickle":
-        what = "only pickled weights, which can run code: trust it by name, or convert it to safetensors"
+        what = "only pickled weights, which can run code: this version runs none, convert it to safetensors"
         return replace(facts, reason=what, reason_code="unsafe_refused")
     if facts.kind != "none":
         found = ", ".join(facts.formats)
         return replace(facts, reason=f"weights only as {found}: no loader here reads them", reason_code="not_runnable")
     broken = [problem.name for problem in listing.problems if problem.code == "broken_link"]
+    index = listing.named("model.safetensors.index.json")
+    if index is not None:
+        _shards(index, listing)  # none is there: says which are missing, or that the index points elsewhere
     if broken:
         return replace(facts, reason=f"{broken[0]} links to nothing: fetch it again", reason_code="no_weights")
     return replace(facts, reason="no weights in it: fetch the model's weight files", reason_code="no_weights")

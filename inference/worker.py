@@ -32,6 +32,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 def main(descriptor: int, modules: list[str]) -> None:
     """Import the modules, say that it is ready, then serve requests until the socket closes."""
+    _die_with(os.getppid())  # imports take seconds: a second Ctrl-C must not leave this process behind
     channel = socket.socket(fileno=descriptor)
     started = time.perf_counter()
     try:
@@ -53,7 +54,7 @@ def main(descriptor: int, modules: list[str]) -> None:
             worker = os.getpid()
             child = os.fork()
             if child == 0:
-                _die_with_the_worker(worker)
+                _die_with(worker)
                 channel.close()
                 _child(request, descriptors[0])
             os.close(descriptors[0])
@@ -126,11 +127,11 @@ def _limit(which: int, soft: int, hard: int | None = None) -> None:
     resource.setrlimit(which, (min(soft, capped), capped))
 
 
-def _die_with_the_worker(worker: int) -> None:
-    """Have the system kill this process when the worker dies; where it cannot, the time limit does it."""
+def _die_with(parent: int) -> None:
+    """Have the system kill this process when its parent dies; where it cannot, closed pipe and time limit do it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
-        if os.getppid() != worker:  # it died before the call
+        if os.getppid() != parent:  # it died before the call
             os._exit(1)
 
 

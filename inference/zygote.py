@@ -26,6 +26,8 @@ from inference.probes.base import FailureCode
 ANSWER_BYTES: Final = 16 << 20
 """A child that writes more is taken for crashed."""
 START_S: Final = 180.0
+STOP_S: Final = 0.5
+"""An idle worker leaves at once; one that still imports does not hear, and is killed."""
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _START: Final = (
     "import sys; sys.path.insert(0, {root!r}); from inference.worker import main; main(int(sys.argv[1]), sys.argv[2:])"
@@ -147,7 +149,7 @@ class Zygote:
             self._channel = None
         if self._process is not None:
             try:
-                self._process.wait(timeout=5)
+                self._process.wait(timeout=STOP_S)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

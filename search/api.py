@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi.exceptions import HTTPException as FastAPIException
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.errors import InputError, MatchgraphError, SnapshotError, TokenRefused, UnknownArtifact
 from graph.events import Actor
 from graph.home import Home
+from graph.policy_file import named_policy
 from graph.responses import ArtifactReport, Health, OutcomeResponse, SearchResponse
 from search.engine import Engine, open_engine
 from search.memory import SearchRequest
@@ -30,6 +35,8 @@ if TYPE_CHECKING:
 SYNTHETIC_HEADER: Final = "matchgraph-synthetic"
 _BOTS: Final = ("bot", "crawler", "spider", "slurp", "preview", "monitor")
 _PROBLEM: Final = "application/problem+json"
+_IS_HEAD: Final = "matchgraph.head"
+BODY_MAX_BYTES: Final = 65_536
 _TRUE: Final = ("1", "true", "yes")
 
 
@@ -49,6 +56,7 @@ class Service:
         self.home = home
         self._encoder = encoder
         self._engine: Engine | None = None
+        self._opening = threading.Lock()
 
     def engine(self) -> Engine:
         """The engine of the live snapshot.
@@ -60,11 +68,12 @@ class Service:
         """
         from indexer.snapshot import current_id
 
-        live = current_id(self.home.snapshots)
-        if self._engine is None or self._engine.snapshot.id != live:
-            self._engine = open_engine(self.home, self._encoder)
-            self._encoder = self._engine.encoder
-        return self._engine
+        with self._opening:  # many first requests at once load one encoder
+            live = current_id(self.home.snapshots)
+            if self._engine is None or self._engine.snapshot.id != live:
+                self._engine = open_engine(self.home, self._encoder)
+                self._encoder = self._engine.encoder
+            return self._engine
 
 
 def create_app(home: Home, encoder: Encoder | None = None) -> FastAPI:
@@ -86,7 +95,7 @@ def create_app(home: Home, encoder: Encoder | None = None) -> FastAPI:
     app.add_exception_handler(MatchgraphError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
-    app.middleware("http")(_safe_headers)
+    app.add_middleware(Envelope)
     _add_routes(app, service)
     return app
 
@@ -101,12 +110,14 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         offset: int = 0,
         type: str | None = None,
         where: Annotated[list[str] | None, Query(max_length=20)] = None,
+        policy: Annotated[str | None, Query(max_length=80, description="open, default, production or strict.")] = None,
         search_id: Annotated[str | None, Query(max_length=80)] = None,
     ) -> SearchResponse:
         """Find artifacts by what they do; recorded, with a token per result."""
         response.headers["cache-control"] = "no-store"
         conditions = read_where(where or [], type)
-        request = SearchRequest(q, caller, limit, offset, conditions, parent=search_id)
+        rules = None if policy is None else named_policy(policy)  # never a file: paths are the operator's
+        request = SearchRequest(q, caller, limit, offset, conditions, rules, search_id)
         return service.engine().search(request)
 
     @app.get("/api/v1/artifacts/{slug}", response_model=ArtifactReport)
@@ -142,15 +153,54 @@ def _caller(request: Request) -> Caller:
     prefetch = "prefetch" in (headers.get("sec-purpose", "") + headers.get("purpose", "")).lower()
     marked = headers.get(SYNTHETIC_HEADER, "").lower() in _TRUE
     service: Service = request.app.state.service
-    synthetic = marked or prefetch or any(word in agent for word in _BOTS) or service.home.settings.synthetic
+    looked = marked or prefetch or _IS_HEAD in request.scope
+    synthetic = looked or any(word in agent for word in _BOTS) or service.home.settings.synthetic
     return Caller("api", Actor(id="anonymous"), synthetic)
 
 
-async def _safe_headers(request: Request, call_next: Callable[[Request], Any]) -> Response:
-    response: Response = await call_next(request)
-    response.headers.setdefault("x-content-type-options", "nosniff")
-    response.headers.setdefault("referrer-policy", "no-referrer")
-    return response
+class Envelope:
+    """Around the application: bodies are bounded, HEAD is GET without its body, every answer has safe headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_head = scope["method"] == "HEAD"
+        if is_head:
+            scope = {**scope, "method": "GET", _IS_HEAD: True}
+        await self._app(scope, _bounded(receive), _dressed(send, is_head=is_head))
+
+
+def _bounded(receive: Receive) -> Receive:
+    received = 0
+
+    async def bounded() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > BODY_MAX_BYTES:
+            # FastAPI's own class is the only one that passes its reading of a body; its own limit answers in plain text
+            raise FastAPIException(413, f"a body has at most {BODY_MAX_BYTES} bytes: send less")
+        return message
+
+    return bounded
+
+
+def _dressed(send: Send, *, is_head: bool) -> Send:
+    async def dressed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.setdefault("x-content-type-options", "nosniff")
+            headers.setdefault("referrer-policy", "no-referrer")
+        if is_head and message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return dressed
 
 
 def problem(status: HTTPStatus, detail: str, **extra: Any) -> JSONResponse:
@@ -180,4 +230,6 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
 
 async def _on_http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
-    return problem(HTTPStatus(error.status_code), str(error.detail))
+    answer = problem(HTTPStatus(error.status_code), str(error.detail))
+    answer.headers.update(error.headers or {})  # Allow, beside 405
+    return answer

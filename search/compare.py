@@ -41,7 +41,8 @@ def compare_artifacts(home: Home, names: Sequence[str]) -> CompareResponse:
         scores = score_all(score_inputs(connection, now), now)
         reports = [report_artifact(home, connection, artifact, scores[artifact.id]) for artifact in artifacts]
     shared = _shared(reports)
-    same_job = bool(shared) or bool(_common_tasks(reports))
+    of_all = (entry.uri for entry in shared if len(entry.names) == len(reports))
+    same_job = any(map(_is_job, of_all)) or bool(_common_tasks(reports))
     return CompareResponse(
         artifacts=tuple(report.artifact for report in reports),
         rows=tuple(_rows(reports)),
@@ -93,22 +94,43 @@ def _shared(reports: Sequence[ArtifactReport]) -> tuple[SharedCapability, ...]:
         for capability in report.capabilities:
             if capability.uri:
                 names.setdefault(capability.uri, {}).setdefault(report.artifact, capability.name)
-    return tuple(SharedCapability(uri=uri, names=who) for uri, who in sorted(names.items()) if len(who) > 1)
+    found = [SharedCapability(uri=uri, names=who) for uri, who in sorted(names.items()) if len(who) > 1]
+    return (*found, *_same_task(reports, {entry.uri for entry in found}))
+
+
+def _same_task(reports: Sequence[ArtifactReport], together: set[str]) -> list[SharedCapability]:
+    """First capabilities of one task that no URI unites; their `uri` is the task's, which ends before the slug."""
+    names: dict[str, dict[str, str]] = {}
+    for report in reports:
+        for capability in report.capabilities:
+            if capability.uri not in together and _is_task_of_its_own(capability.task):
+                names.setdefault(capability.task, {}).setdefault(report.artifact, capability.name)
+    united = sorted((task, who) for task, who in names.items() if len(who) > 1)
+    return [SharedCapability(uri=f"capability://{task}", names=who) for task, who in united]
 
 
 def _only(reports: Sequence[ArtifactReport], shared: Sequence[SharedCapability]) -> dict[str, tuple[str, ...]]:
-    together = {entry.uri for entry in shared}
-    return {r.artifact: tuple(c.name for c in r.capabilities if c.uri not in together) for r in reports}
+    uris = {entry.uri for entry in shared}
+    united = {(artifact, name) for entry in shared for artifact, name in entry.names.items()}
+    return {
+        r.artifact: tuple(c.name for c in r.capabilities if c.uri not in uris and (r.artifact, c.name) not in united)
+        for r in reports
+    }
 
 
-def _tasks(report: ArtifactReport) -> frozenset[str]:
-    return frozenset(capability.task for capability in report.capabilities) - {OTHER}
+def _is_task_of_its_own(task: str) -> bool:
+    """Whether a task says what an artifact is for: not `other`, and not what any model can be put through."""
+    return task != OTHER and not task.startswith("lifecycle.")
+
+
+def _is_job(uri: str) -> bool:
+    return not uri.startswith("capability://lifecycle.")
 
 
 def _common_tasks(reports: Sequence[ArtifactReport]) -> frozenset[str]:
     """Tasks of all, but not those that any model can be put through (export, quantization, …)."""
-    common = frozenset.intersection(*(_tasks(report) for report in reports))
-    return frozenset(task for task in common if not task.startswith("lifecycle."))
+    tasks = (frozenset(c.task for c in report.capabilities if _is_task_of_its_own(c.task)) for report in reports)
+    return frozenset.intersection(*tasks)
 
 
 def verdict_sentence(reports: Sequence[ArtifactReport], same_job: bool) -> str:

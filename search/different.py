@@ -193,8 +193,9 @@ class _Job:
 
     def __init__(self, rejected: Artifact, uris: dict[tuple[str, str], str]) -> None:
         self._uris = uris
-        self._canonical = {uris.get((rejected.id, c.id)) for c in rejected.capabilities} - {None}
         main = rejected.capabilities[0].task
+        jobs = [c for c in rejected.capabilities if c.task == main or not c.task.startswith("lifecycle.")]
+        self._canonical = {uris.get((rejected.id, c.id)) for c in jobs} - {None}  # export, batching… are no job
         self._task = None if main == OTHER else main
 
     def done_by(self, candidate: Artifact) -> bool:

@@ -16,15 +16,17 @@ from graph.constants import ABSTAIN_BELOW
 from graph.errors import SnapshotError
 from graph.events import Actor, Operation, SearchEvent, now_us
 from graph.home import Home
+from graph.policy import Policy, objections, standings_of
 from graph.responses import Result, SearchResponse, Understood
 from graph.store import catalogue
+from graph.store.evidence import deciding_evidence
 from indexer.snapshot import Snapshot, open_snapshot
 from inference.embedder import Encoder, open_encoder
 from search.facts import read_facts, verdict_words
 from search.fusion import PARTS, Scored, fuse
 from search.memory import Delivery, Memory, SearchRequest
 from search.outcomes import Caller
-from search.query import Query, Where, holds, read_limits, read_query
+from search.query import Query, holds, read_limits, read_query
 from search.ranks import RankCache
 from search.tokens import make_token
 from search.why import explain_match
@@ -133,41 +135,54 @@ class Engine:
             return Chosen((), abstained=True, message="the index is empty: ingest something and build")
         if max(s.parts["dense"] for s in scored) < ABSTAIN_BELOW and not any(s.parts["name"] for s in scored):
             return Chosen((), abstained=True, message="nothing here fits: use other words, or ingest more sources")
-        found, artifacts, dropped = self._filter(connection, scored, request.where, request.offset + request.limit)
+        found, artifacts, dropped = self._filter(connection, scored, request)
         page = tuple(found[request.offset :])
         if page:
             return Chosen(page, artifacts, dropped_unknown=dropped)
-        message = "no further results" if found else "no artifact satisfies the conditions: widen them"
+        message = "no further results" if found else _none_left(request)
         return Chosen((), artifacts, dropped_unknown=dropped, abstained=not found, message=message)
 
     def _filter(
-        self, connection: Connection, scored: Sequence[Scored], where: Sequence[Where], wanted: int
+        self, connection: Connection, scored: Sequence[Scored], request: SearchRequest
     ) -> tuple[list[Scored], dict[str, Artifact], int]:
-        """The first `wanted` that satisfy every condition, their artifacts, and how many were dropped as unknown."""
+        """The first, up to the page's end, that satisfy conditions and policy; artifacts; how many dropped as unknown.
+
+        The snapshot's own policy was applied when it was built; only one that is asked for by name is judged here.
+        """
         kept: list[Scored] = []
         known: dict[str, Artifact] = {}
-        dropped = 0
+        dropped, wanted, as_of_us = 0, request.offset + request.limit, now_us()
         for chunk in _chunks(scored, max(wanted, _FILTER_CHUNK)):
             artifacts = catalogue.artifacts_by_id(connection, [s.artifact for s in chunk])
             for candidate in chunk:
                 artifact = artifacts.get(candidate.artifact)
                 if artifact is None:
                     raise SnapshotError(f"{candidate.artifact} is in the index but not in the catalogue: build again")
-                answers = [holds(condition, artifact) for condition in where]
+                answers = [holds(condition, artifact) for condition in request.where]
                 dropped += None in answers and False not in answers
-                if all(answers):
+                if all(answers) and self._is_allowed(connection, artifact, candidate, request.policy, as_of_us):
                     kept.append(candidate)
                     known[artifact.id] = artifact
                     if len(kept) == wanted:
                         return kept, known, dropped
         return kept, known, dropped
 
+    def _is_allowed(
+        self, connection: Connection, artifact: Artifact, candidate: Scored, policy: Policy | None, as_of_us: int
+    ) -> bool:
+        """Whether a policy has nothing against the capability that matched."""
+        if policy is None:
+            return True
+        capability = self.snapshot.rows[candidate.row].capability
+        standings = standings_of(artifact, capability, deciding_evidence(connection, artifact.id))
+        return not objections(policy, artifact, capability, standings, as_of_us)
+
     def _deliver(
         self, request: SearchRequest, query: Query, vector: NDArray[np.float32], chosen: Chosen, operation: Operation,
         target: str | None = None,
     ) -> SearchResponse:  # fmt: skip
         uris = {scored.artifact: self.snapshot.rows[scored.row].uri for scored in chosen.page}
-        policy = request.policy or self.snapshot.manifest.policy
+        policy = request.policy.name if request.policy else self.snapshot.manifest.policy
         delivery = Delivery(operation, self.snapshot.id, chosen.page, uris, policy, chosen.abstained, target)
         event, seq = self.memory.record(request, query, vector, delivery)
         understood = Understood(
@@ -200,6 +215,12 @@ class Engine:
 def open_engine(home: Home, encoder: Encoder | None = None) -> Engine:
     """The engine of a home's live snapshot; see `Engine` for what it raises."""
     return Engine(home, encoder)
+
+
+def _none_left(request: SearchRequest) -> str:
+    asked = [word for word, given in (("the conditions", request.where), ("the policy", request.policy)) if given]
+    named = f" {request.policy.name}" if request.policy else ""
+    return f"no artifact satisfies {' and '.join(asked)}{named}: widen what you ask for"
 
 
 def _names(snapshot: Snapshot) -> dict[str, frozenset[str]]:

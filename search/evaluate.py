@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graph.digest import text_digest
-from graph.errors import SourceError, UnknownArtifact
+from graph.errors import QueryError, SourceError, UnknownArtifact
 from graph.events import Actor, Delivered, OutcomeEvent, SearchEvent, new_id, now_us
 from graph.home import Home, open_home
 from graph.settings import Settings
@@ -139,17 +139,22 @@ def read_judged(file: Path) -> Iterator[Judged]:
                     yield _judged(line, file, number)
     except OSError as error:
         raise SourceError(f"{error.strerror}: check the path", file=str(file)) from error
+    except UnicodeDecodeError as error:
+        raise SourceError("not UTF-8 text: give a JSON Lines file", file=str(file)) from error
 
 
 def _judged(line: str, file: Path, number: int) -> Judged:
     try:
         row = json.loads(line)
+        if not isinstance(row["rel"], list):
+            raise TypeError("rel is not a list")
         rel = frozenset(str(item) for item in row["rel"])
         reject = row.get("reject")
         read = Judged(
-            str(row["qid"]), str(row["text"]), rel, None if reject is None else str(reject), row.get("phrase", "")
+            str(row["qid"]), str(row["text"]), rel, None if reject is None else str(reject), str(row.get("phrase", ""))
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        read_query(read.text)
+    except (ValueError, KeyError, TypeError, AttributeError, QueryError) as error:
         message = f"not a JSON object with qid, text and rel ({error}): mend or remove the line"
         raise SourceError(message, file=str(file), line=number) from error
     return read

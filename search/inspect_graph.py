@@ -175,11 +175,23 @@ def labels(connection: Connection, nodes: Iterable[Node]) -> dict[Node, str]:
     return found
 
 
+def _asked(connection: Connection, query: str) -> Node:
+    """The intent of the newest search for exactly this; a node that is in no graph where there is none."""
+    found = ""
+    for event in log.read_events(connection, kind="search"):
+        if isinstance(event, SearchEvent) and event.query == query and event.intent:
+            found = event.intent
+    return Node("intent", found)
+
+
 def _find(connection: Connection, match_graph: MatchGraph, name: str) -> Node:
-    """The node of this id, or of the artifact with this slug or name."""
+    """The node of this id, of the artifact with this slug or name, or of the intent of this query."""
     try:
         return match_graph.find(name)
     except UnknownArtifact as unknown:
+        asked = _asked(connection, name)
+        if asked in match_graph.nodes:
+            return asked
         try:
             artifact = catalogue.find_artifact(connection, name)
         except UnknownArtifact as error:

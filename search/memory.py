@@ -14,6 +14,7 @@ from graph.errors import QueryError
 from graph.events import Delivered, Operation, SearchEvent, new_id, now_us
 from graph.home import Home
 from graph.match_graph import Fold
+from graph.policy import Policy
 from graph.store import catalogue, log
 from graph.weights import neighbour_votes
 from search.fusion import Scored, intent_similarities
@@ -24,14 +25,18 @@ from search.query import Query, Where
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """One search as a face passes it on; `parent` is the search of which this is a further page."""
+    """One search as a face passes it on.
+
+    `policy` is stricter than what the index was built with, or None for that one; `parent` is the search of which
+    this is a further page.
+    """
 
     query: str
     caller: Caller
     limit: int = 10
     offset: int = 0
     where: tuple[Where, ...] = ()
-    policy: str | None = None
+    policy: Policy | None = None
     parent: str | None = None
 
 

@@ -62,7 +62,17 @@ def record_last(home: Home, position: int, kind: str, caller: Caller) -> Outcome
         search = log.read_event(connection, str(found)) if found else None
         if not isinstance(search, SearchEvent):
             raise QueryError("no search to refer to: search first, or give a token")
-        return _append(connection, search, position, outcome, caller, None)
+        return _append(connection, _page_with(connection, search, position), position, outcome, caller, None)
+
+
+def _page_with(connection: Connection, newest: SearchEvent, position: int) -> SearchEvent:
+    """The page of the same search that delivered a position; the newest page where none did."""
+    page: object = newest
+    while isinstance(page, SearchEvent):
+        if any(result.position == position for result in page.results):
+            return page
+        page = log.read_event(connection, page.parent) if page.parent else None
+    return newest
 
 
 def _kind(kind: str) -> OutcomeKind:

@@ -15,7 +15,7 @@ from graph.redact import redact
 _NUMBER_FIELDS: Final = ("params", "downloads", "likes", "stars")
 _TEXT_FIELDS: Final = ("type", "license", "library", "family", "organization", "maintainer", "task", "name", "free")
 _SUFFIX: Final = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
-_WHERE: Final = re.compile(r"\s*([a-z_]{1,40})\s*(<=|>=|!=|=|<|>|~)\s*(\S.{0,199})\s*", re.DOTALL)
+_WHERE: Final = re.compile(r"\s*([a-z_]{1,40})\s*(<=|>=|!=|=|<|>|~)\s*(\S.{0,199})\s*", re.DOTALL | re.IGNORECASE)
 _NUMBER: Final = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*([a-z]{0,3})", re.IGNORECASE)
 
 
@@ -90,7 +90,7 @@ def _read_condition(condition: str) -> Where:
     fields = ", ".join((*_NUMBER_FIELDS, *_TEXT_FIELDS))
     if match is None:
         raise QueryError(f"condition {condition[:80]!r}: write it as field, one of = != < <= > >= ~, value: params<10M")
-    field, op, value = match[1], match[2], match[3].strip()
+    field, op, value = match[1].lower(), match[2], match[3].strip()
     if field in _NUMBER_FIELDS:
         if op == "~":
             raise QueryError(f"condition {condition!r}: ~ compares words, {field} is a number")
@@ -105,6 +105,8 @@ def _read_condition(condition: str) -> Where:
 def _checked(where: Where) -> Where:
     if where.field == "type" and where.op == "=" and where.value not in ARTIFACT_TYPES:
         raise QueryError(f"no type {where.value!r}: choose from {', '.join(ARTIFACT_TYPES)}")
+    if where.field == "free" and where.value not in ("true", "false"):
+        raise QueryError(f"condition free{where.op}{str(where.value)[:40]}: write free=true or free=false")
     return where
 
 

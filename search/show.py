@@ -92,6 +92,14 @@ def distinct_actors(connection: Connection, artifact: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def names_capability(home: Home, name: str) -> bool:
+    """Whether a name is a capability's: with the scheme, or the `domain.task.slug` of a known one."""
+    if name.startswith("capability://"):
+        return True
+    with home.store.reading() as connection:
+        return f"capability://{name}" in {canonical.uri for canonical in catalogue.all_canonical(connection)}
+
+
 def show_capability(home: Home, uri: str) -> CanonicalReport:
     """The report of a canonical capability; an alias gives the one it was merged into.
 

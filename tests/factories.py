@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from graph.artifacts import Artifact, Capability, Source, slug_of
-from graph.claims import Evidence, seal_evidence
+from graph.claims import Evidence, evidence_id
 from graph.events import Actor, Delivered, OutcomeEvent, SearchEvent, new_id
 
 DAY_0_US = 1_760_000_000_000_000
@@ -68,7 +68,8 @@ def make_evidence(artifact: str = "ann/tiny-classifier", verdict: str | None = "
         "kind": "probe", "artifact": artifact, "claim": "cl_1", "metric": "runs", "verdict": verdict,
         "tier": "artifact", "method": "classification", "method_version": "1", "time_us": next(_CLOCK),
     }  # fmt: skip
-    return seal_evidence(**(defaults | fields))
+    draft = Evidence(id="", **(defaults | fields))
+    return draft.model_copy(update={"id": evidence_id(draft.model_dump(mode="json"))})
 
 
 def make_page(first: SearchEvent, delivered: Iterable[tuple[str, bool]], **fields: Any) -> SearchEvent:
@@ -77,7 +78,7 @@ def make_page(first: SearchEvent, delivered: Iterable[tuple[str, bool]], **field
         Delivered(artifact=artifact, uri="capability://a.b.c", position=10 + i, score=0.1, repeat=repeat)
         for i, (artifact, repeat) in enumerate(delivered, start=1)
     )
-    return make_search(parent=first.id, root=first.id, operation="page", offset=10, results=results, **fields)
+    return make_search(parent=first.id, root=first.id, offset=10, results=results, **fields)
 
 
 def make_log(seed: int, size: int) -> list[SearchEvent | OutcomeEvent]:

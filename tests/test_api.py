@@ -11,14 +11,17 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi.testclient import TestClient
 from small_catalogue import build_small
 
+import search.api
 from graph.home import Home
 from graph.responses import ArtifactReport, SearchResponse
-from search.api import create_app
+from inference.embedder import Encoder
+from search.api import Service, create_app
 from search.engine import LOCAL, Engine
 from search.inspect_graph import graph_stats
 from search.memory import SearchRequest
@@ -74,6 +77,7 @@ def test_artifacts_and_what_is_unknown(client: TestClient) -> None:
         ("/api/v1/search", {"q": "x", "limit": 0}, 400),
         ("/api/v1/search", {"q": "x", "limit": "many"}, 422), ("/api/v1/search", {"q": "x", "offset": -1}, 400),
         ("/api/v1/search", {"q": "x", "where": "params<"}, 400), ("/api/v1/search", {"q": "x", "type": "car"}, 400),
+        ("/api/v1/search", {"q": "x", "policy": "lax"}, 400), ("/api/v1/search", {"q": "x", "policy": "./a.yml"}, 400),
         ("/api/v1/search", {"q": "x", "search_id": "se_none"}, 400), ("/api/v1/search", {"q": "y" * 20_001}, 422),
         ("/api/v1/nothing", {}, 404), ("/api/v1/outcomes", {}, 405),
     ],
@@ -93,6 +97,49 @@ def test_bad_input_is_a_problem_document(
 @pytest.mark.parametrize("body", ["", "[]", "{", '{"token": 3}', '{"token": "x", "kind": "success", "more": 1}'])
 def test_bad_bodies(client: TestClient, body: str) -> None:
     assert client.post("/api/v1/outcomes", content=body).status_code in (403, 422)
+
+
+def test_head_is_get_without_a_body_and_counts_nothing(client: TestClient, engine: Engine) -> None:
+    for path in ("/healthz", "/api/v1/artifacts/ann--painter", "/api/v1/search?q=photos"):
+        answer = client.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert int(answer.headers["content-length"]) > 0
+    assert client.head("/nothing").status_code == 404
+    assert graph_stats(engine.home).searches == 0
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_huge_bodies_are_refused_as_they_come(client: TestClient, chunked: bool) -> None:
+    parts = [b" " * 10_000] * 20
+    answer = client.post("/api/v1/outcomes", content=iter(parts) if chunked else b"".join(parts))
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_405_says_what_is_allowed(client: TestClient) -> None:
+    answer = client.delete("/api/v1/outcomes")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+def test_a_policy_is_asked_for_by_name(client: TestClient) -> None:
+    answer = client.get("/api/v1/search", params={"q": "classify photos", "policy": "production"})
+    assert (answer.json()["abstained"], answer.json()["results"]) == (True, [])
+
+
+def test_many_first_requests_open_one_engine(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+
+    def slowly(home: Home, encoder: Encoder | None) -> Engine:
+        opened.append(home)
+        time.sleep(0.05)
+        return Engine(home, encoder)
+
+    monkeypatch.setattr(search.api, "open_engine", slowly)
+    service = Service(engine.home, engine.encoder)
+    with ThreadPoolExecutor(8) as pool:
+        engines = list(pool.map(lambda _: service.engine(), range(8)))
+    assert len(opened) == 1
+    assert len(set(map(id, engines))) == 1
 
 
 def test_a_long_query_is_cut_not_refused(client: TestClient) -> None:

@@ -120,6 +120,7 @@ def test_the_graph_is_inspectable(built: Run) -> None:
     intent = _json(built("graph", "neighbors", neighbours[0]["id"], "--json"))["neighbors"]
     assert "classify photos" in {n["label"] for n in intent}
     assert _json(built("graph", "show", "ann/small-eyes", "--json"))["times_matched"] == 1
+    assert _json(built("graph", "show", "classify photos", "--json"))["searches"] == 1
     for words in (
         ["stats"],
         ["show", "ann/small-eyes"],
@@ -146,6 +147,7 @@ def test_compare_different_and_capability(built: Run) -> None:
     _matches(_json(built("different", "ben/large-eyes", "but smaller", "--json")), "search")
     uri = _json(built("show", "ann/small-eyes", "--json"))["capabilities"][0]["uri"]
     _matches(_json(built("show", uri, "--json")), "capability-report")
+    assert _json(built("show", uri.removeprefix("capability://"), "--json"))["uri"] == uri
     for words in (["compare", "ann/small-eyes", "ben/large-eyes"], ["show", "ann/small-eyes"], ["show", uri]):
         assert max(map(len, built(*words).stdout.splitlines())) <= 80
 
@@ -169,7 +171,8 @@ def test_snapshots_and_rollback(built: Run, home: Home) -> None:
         (["different", "nobody-at-all"], "no artifact"), (["compare", "ann/painter"], "compare 2 to 4"),
         (["outcome", "mg1.nonsense", "click"], "forged"), (["outcome", "--last", "1", "click"], "no search"),
         (["graph", "show", "nothing"], "no node"), (["rollback", "s999"], "s999"),
-        (["build", "--policy", "lax"], "lax"),
+        (["build", "--policy", "lax"], "lax"), (["search", "photos", "--policy", "lax"], "no policy 'lax'"),
+        (["search", "photos", "--policy", "./none.yml"], "none.yml"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_of_ours(built: Run, words: list[str], said: str) -> None:
@@ -224,6 +227,12 @@ def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert str(place) in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_the_home_may_be_named_before_the_command(tmp_path: Path) -> None:
+    done = _matchgraph("--home", str(tmp_path / "one"), "graph", "stats", MATCHGRAPH_HOME=str(tmp_path / "two"))
+    assert done.returncode == 0
+    assert [entry.name for entry in tmp_path.iterdir()] == ["one"]
 
 
 def test_a_malformed_setting_is_named() -> None:

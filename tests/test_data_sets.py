@@ -127,6 +127,14 @@ def test_a_bad_file_is_one_line_with_file_and_line(tmp_path: Path, content: str,
     assert csv.field_size_limit() == 131_072  # the whole process's limit is as it was
 
 
+def test_the_first_line_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "latin.csv"
+    file.write_bytes("text,label\nfine,x\ncafé,y\n".encode("latin-1"))
+    with pytest.raises(SourceError) as caught:
+        open_data("latin", file)
+    assert (caught.value.code, caught.value.line) == ("encoding", 3)
+
+
 def test_other_things_that_are_no_sets_are_refused(tmp_path: Path) -> None:
     (tmp_path / "latin.csv").write_bytes("text,label\ncaf\xe9,x\n".encode("latin-1"))
     (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")

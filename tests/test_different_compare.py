@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from factories import make_artifact
+from fake_encoder import WordEncoder
 from hypothesis import given
 from hypothesis import strategies as st
 from small_catalogue import build_small
 
+from graph.artifacts import Artifact, Capability
 from graph.errors import QueryError, UnknownArtifact
 from graph.home import Home
 from graph.responses import ArtifactReport, Component
 from search.compare import COMPONENTS, compare_artifacts, verdict_sentence
 from search.different import find_different, read_differences
-from search.engine import LOCAL, Engine
+from search.engine import LOCAL, Engine, open_engine
 from search.memory import SearchRequest
 from search.show import show_artifact
 
@@ -85,6 +88,33 @@ def test_siblings_share_their_job_and_strangers_do_not(engine: Engine) -> None:
     assert not strangers.same_job
     assert strangers.shared == ()
     assert strangers.verdict.startswith("These do different jobs")
+
+
+def _lifecycle(name: str, task: str, *, words: str = "") -> Artifact:
+    shared = Capability(id="export", name="export to ONNX", task="lifecycle.export", description="Exports to ONNX.")
+    own = Capability(id="own", name=words or f"{name} work", task=task, description=f"{words or name} in its own way.")
+    return make_artifact(name, capabilities=(own, shared))
+
+
+def test_what_any_model_can_be_put_through_is_no_job(home: Home) -> None:
+    see, hear = _lifecycle("ann/see", "vision.depth-estimation"), _lifecycle("ben/hear", "audio.text-to-speech")
+    found = compare_artifacts(build_small(home, (see, hear)).home, ["ann/see", "ben/hear"])
+    assert [entry.uri.split(".")[0] for entry in found.shared] == ["capability://lifecycle"]
+    assert not found.same_job
+    assert found.verdict.startswith("These do different jobs")
+    assert _different(open_engine(home, WordEncoder()), "ann/see", "") == []
+
+
+def test_one_task_is_aligned_though_no_uri_unites_it(home: Home) -> None:
+    names = {"ann/one": "measure the distance of pixels", "ben/two": "tell near from far"}
+    two = tuple(_lifecycle(name, "vision.depth-estimation", words=words) for name, words in names.items())
+    third = _lifecycle("cat/three", "audio.text-to-speech")
+    build_small(home, (*two, third))
+    found = compare_artifacts(home, list(names))
+    assert {entry.uri: entry.names for entry in found.shared}["capability://vision.depth-estimation"] == names
+    assert found.only == {"ann/one": (), "ben/two": ()}
+    assert found.same_job
+    assert not compare_artifacts(home, [*names, "cat/three"]).same_job  # the third does another
 
 
 def test_comparing_counts_nothing(engine: Engine) -> None:

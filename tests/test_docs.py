@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import jsonschema
@@ -22,6 +24,8 @@ DOCUMENTS = (
     "docs/architecture.md",
     "docs/formulas.md",
     "examples/README.md",
+    "examples/data/README.md",
+    "examples/train/README.md",
 )
 
 
@@ -36,6 +40,17 @@ def test_schemas_are_valid_and_closed(name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"surprise": 1}, schema)
+
+
+def test_committed_baselines_follow_their_schema(repository: Path) -> None:
+    file = repository / "benchmarks" / "retrieval" / "results" / "baselines.json"
+    documents = json.loads(file.read_text(encoding="utf-8"))
+    assert len(documents) >= 3
+    for document in documents.values():
+        jsonschema.validate(document, schemas()["evaluate-search"])
+        document["sets"]["dense"]["all"]["recall@3"] = 1
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(document, schemas()["evaluate-search"])
 
 
 def test_the_command_reference_is_the_generated_one() -> None:
@@ -82,3 +97,23 @@ def test_links_lead_somewhere(repository: Path, document: str) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)", file.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (file.parent / target).exists(), f"{document} links to {target}"
+
+
+def test_the_architecture_names_what_exists(repository: Path) -> None:
+    text = (repository / "docs" / "architecture.md").read_text(encoding="utf-8")
+    steps = re.findall(r"\*\*(cli|search|inference|indexer|graph)\*\* `([\w.]+)`", text)
+    assert {floor for floor, _ in steps} == {"cli", "search", "inference", "indexer", "graph"}
+    for floor, name in steps:
+        assert pkgutil.resolve_name(f"{floor}.{name}") is not None
+
+
+def test_each_dependency_has_its_reason(repository: Path) -> None:
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["minilm"]]
+    names = {re.split(r"[^\w.-]", requirement)[0] for requirement in wanted}
+    text = (repository / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    cells = re.findall(r"(?m)^\| (?!package|-)([^|]+) \|", text)
+    told = {name.split(" (")[0] for cell in cells for name in cell.split(", ")}
+    assert told == names
+    pinned = {line.partition("==")[0].lower() for line in (repository / "constraints.txt").read_text().splitlines()}
+    assert {name.lower() for name in names} <= pinned

@@ -6,13 +6,17 @@ import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from factories import make_evidence
 from small_catalogue import ARTIFACTS, build_small
 
+from graph.claims import Claim
 from graph.constants import ACTOR_EPSILON
 from graph.errors import EncoderMismatch, QueryError, SnapshotError
-from graph.events import Actor, SearchEvent
+from graph.events import Actor, SearchEvent, now_us
 from graph.home import Home
-from graph.store import log
+from graph.policy import POLICIES
+from graph.store import catalogue, log
+from graph.store.evidence import append_evidence
 from search.engine import LOCAL, Engine, open_engine
 from search.inspect_graph import check_graph, graph_stats
 from search.memory import SearchRequest
@@ -181,3 +185,40 @@ def test_a_token_belongs_to_its_result(engine: Engine) -> None:
         recorded = record_outcome(engine.home, result.token or "", "select", LOCAL)
         assert recorded.artifact == result.artifact
     assert dataclasses.asdict(LOCAL)["face"] == "cli"
+
+
+def test_a_stricter_policy_leaves_out_what_it_objects_to(engine: Engine) -> None:
+    (runs,) = (claim for claim in _claims(engine, "ben/large-eyes") if claim.metric == "runs")
+    with engine.home.store.writing() as connection:
+        append_evidence(connection, [make_evidence("ben/large-eyes", claim=runs.id, time_us=now_us())])
+    everything = engine.search(_ask("classify photos"))
+    assert len(everything.results) > 1
+    strict = engine.search(_ask("classify photos", policy=POLICIES["production"], limit=1))
+    assert [r.artifact for r in strict.results] == ["ben/large-eyes"]  # never starved, though it is not the first
+    assert everything.results[0].artifact != "ben/large-eyes"
+    event = _last_search(engine)
+    assert (event.policy, [r.artifact for r in event.results]) == ("production", ["ben/large-eyes"])
+    none = engine.search(_ask("classify photos", policy=POLICIES["production"], where=read_where(["params<10M"])))
+    assert none.abstained
+    assert "policy production" in none.message
+    engine.search(_ask("classify photos"))
+    assert _last_search(engine).policy == "open"  # the index's own
+
+
+def test_last_finds_a_position_on_an_earlier_page(engine: Engine) -> None:
+    first = engine.search(_ask("photos", limit=2))
+    engine.search(_ask("photos", limit=2, offset=2, parent=first.search_id))
+    assert record_last(engine.home, 1, "success", LOCAL).artifact == first.results[0].artifact
+    with pytest.raises(QueryError, match="no position 9"):
+        record_last(engine.home, 9, "success", LOCAL)
+
+
+def _claims(engine: Engine, artifact: str) -> list[Claim]:
+    with engine.home.store.reading() as connection:
+        return catalogue.stated_claims(connection, artifact)
+
+
+def _last_search(engine: Engine) -> SearchEvent:
+    with engine.home.store.reading() as connection:
+        found = [e for e in log.read_events(connection, kind="search") if isinstance(e, SearchEvent)]
+    return found[-1]

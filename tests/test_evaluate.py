@@ -79,11 +79,29 @@ def test_no_home_of_the_user_is_touched(tmp_path: Path, home: Home) -> None:
     assert graph_stats(home).outcomes == 0
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"qid": 1}', '{"qid": 1, "text": "x", "rel": 3}', "null"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[]",
+        '{"qid": 1}',
+        '{"qid": 1, "text": "x", "rel": 3}',
+        "null",
+        '{"qid": 1, "text": "x", "rel": "a/x"}',
+        '{"qid": 1, "text": " ", "rel": []}',
+    ],
+)
 def test_malformed_lines_name_file_and_line(tmp_path: Path, line: str) -> None:
     files = _files(tmp_path, catalog=CATALOGUE, queries=QUERIES)
     files.queries.write_text(json.dumps(QUERIES[0]) + "\n\n" + line + "\n", encoding="utf-8")
     with pytest.raises(SourceError, match=r"queries\.jsonl:3"):
+        evaluate_search(Settings(home=tmp_path), files)
+
+
+def test_what_is_no_text_is_named(tmp_path: Path) -> None:
+    files = _files(tmp_path, catalog=CATALOGUE, queries=QUERIES)
+    files.queries.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SourceError, match=r"queries\.jsonl: not UTF-8"):
         evaluate_search(Settings(home=tmp_path), files)
 
 

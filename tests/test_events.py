@@ -29,11 +29,12 @@ from graph.events import (
 
 SHAPE = {
     SearchEvent: "schema_version id time_us kind parent root operation origin actor synthetic query redacted intent "
-    "vector_key snapshot filters policy limit offset abstained exploration_position target results",
+    "vector_key snapshot filters policy limit offset abstained exploration_position exploration_propensity target "
+    "rejected switches seen_seq batch results salt",
     OutcomeEvent: "schema_version id time_us kind search artifact outcome actor origin synthetic intent uri position "
-    "trust token_digest",
-    CatalogueEvent: "schema_version id time_us kind action subject object detail",
-    Tombstone: "schema_version id time_us kind erased reason",
+    "trust token_digest batch salt",
+    CatalogueEvent: "schema_version id time_us kind action subject object detail salt",
+    Tombstone: "schema_version id time_us kind erased reason salt",
     Actor: "id key_id",
     Delivered: "artifact uri position score repeat",
 }

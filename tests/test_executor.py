@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -382,6 +385,24 @@ def test_the_same_model_under_two_names_is_run_once(ran: Ran) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="needs the system's death signal")
+def test_a_killed_run_leaves_no_worker_behind() -> None:
+    code = (
+        "import os, sys, threading, time; sys.path.insert(0, '.'); from inference.zygote import Zygote\n"
+        "zygote = Zygote(['torch', 'transformers.pipelines'])\n"
+        "end = lambda: (time.sleep(0.6), print(zygote._process.pid, flush=True), os._exit(1))\n"
+        "threading.Thread(target=end).start()\n"
+        "zygote._start()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    worker = int(ended.stdout)
+    deadline = time.monotonic() + 1  # far less than the imports take
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    alive = Path(f"/proc/{worker}/stat")
+    assert not alive.exists() or alive.read_text(encoding="ascii").split()[2] == "Z"
+
+
 def test_an_interrupted_run_goes_on_where_it_stopped(home: Home, examples: Path, worker: Zygote) -> None:
     artifacts = [example_artifacts(examples)[name] for name in ("prose", "shuffled")]
     options = VerifyOptions(data={"code-or-prose": examples / "data" / "code-or-prose.csv"})

@@ -259,6 +259,12 @@ def test_shards_are_summed_and_must_be_there_and_inside(tmp_path: Path) -> None:
     outside = inspect_model(folder)
     assert (outside.loadable, outside.reason_code) == (False, "unsafe_refused")
     assert [problem.code for problem in outside.problems] == ["escape"]
+    (folder / names[0]).unlink()  # also where no weights lie beside the index
+    alone = inspect_model(folder)
+    assert (alone.reason_code, [problem.code for problem in alone.problems]) == ("unsafe_refused", ["escape"])
+    index.write_text(json.dumps({"weight_map": {"a": names[0], "b": names[1]}}))
+    none = inspect_model(folder)
+    assert none.reason_code == "no_weights" and "2 of 2 shards" in none.reason
 
 
 # Bounds -----------------------------------------------------------------------------------------------

@@ -63,6 +63,7 @@ def test_numbers(text: str, value: float) -> None:
         "type=car",
         "=",
         "params<1e3",
+        "free=perhaps",
     ],
 )
 def test_malformed_conditions_are_refused(condition: str) -> None:

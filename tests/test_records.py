@@ -22,7 +22,7 @@ from graph.store.tables import EVIDENCE
 SHAPE = (
     "schema_version id kind artifact capability claim metric unit verdict reason_code reason tier measured successes n "
     "interval threshold decisive_n detectable method method_version unit_id seed scope data model libraries device "
-    "sandbox duration_s control flags time_us repeat"
+    "sandbox duration_s control flags time_us repeat attempt pooled reference durations_s"
 )
 
 
@@ -35,9 +35,22 @@ def test_no_field_was_renamed_or_removed() -> None:
 
 def test_the_id_is_a_digest_of_all_other_fields() -> None:
     record = make_evidence(measured=0.945, n=540, interval=Interval(low=0.92, high=0.96, level=0.95, method="exact"))
-    fields = {name: value for name, value in json.loads(record.model_dump_json()).items() if name != "id"}
+    fields = {
+        "kind": "probe", "artifact": "ann/tiny-classifier", "claim": "cl_1", "metric": "runs", "verdict": "verified",
+        "tier": "artifact", "method": "classification", "method_version": "1", "time_us": record.time_us,
+        "measured": 0.945, "n": 540, "interval": {"low": 0.92, "high": 0.96, "level": 0.95, "method": "exact"},
+    }  # fmt: skip
     assert record.id == "ev_" + hashlib.sha256(rfc8785.dumps(fields)).hexdigest()[:20]
     assert record.id == evidence_id(record.model_dump(mode="json"))
+
+
+def test_a_record_of_the_first_day_keeps_its_id() -> None:
+    line = (
+        '{"schema_version":1,"id":"ev_54ac80e16b2ce6356d20","kind":"probe","artifact":"a","metric":"runs","verdict":null,'
+        '"scope":{"device":"cpu","dataset":null},"method":"m","method_version":"1","time_us":1}'
+    )
+    record = Evidence.model_validate_json(line)
+    assert evidence_id(record.model_dump(mode="json")) == record.id
 
 
 @pytest.mark.parametrize(

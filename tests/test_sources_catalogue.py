@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from graph.errors import SourceError
 from indexer.decompose import texts_of
 from indexer.sources import Entry, read_source
 from indexer.sources.lines import LONGEST_LINE_BYTES
@@ -102,6 +103,14 @@ def test_bad_line_is_rejected_with_its_number_and_the_good_ones_are_kept(
 def test_blank_lines_and_a_byte_order_mark_are_no_errors(tmp_path: Path) -> None:
     entries = read(tmp_path, b"\xef\xbb\xbf" + json.dumps(ROW).encode(), b"   ", b"")
     assert [entry.problem for entry in entries] == [None]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n  \n"])
+def test_catalogue_without_a_line_is_no_catalogue(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "empty.jsonl").write_bytes(content)
+    with pytest.raises(SourceError) as caught:
+        list(read_source(tmp_path / "empty.jsonl"))
+    assert caught.value.code == "empty"
 
 
 def test_untrusted_text_is_one_line_and_an_unsafe_address_is_kept_out(tmp_path: Path) -> None:

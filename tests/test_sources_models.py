@@ -203,7 +203,17 @@ def test_pickle_alone_is_listed_and_says_why_it_is_not_loaded(tmp_path: Path) ->
     (tmp_path / "pytorch_model.bin").write_bytes(b"x")
     entry = entry_of(tmp_path)
     assert entry.bucket == "pickle only" and entry.artifact is not None
-    assert "can run code" in entry.warnings[0]
+    assert "can run code" in entry.warnings[0] and "trust it by name" not in entry.warnings[0]  # trust runs no pickle
+
+
+def test_pickles_beside_safetensors_are_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes(config())
+    (tmp_path / "model.safetensors").write_bytes(tensors())
+    assert not any("pickle" in text for text in entry_of(tmp_path).warnings)
+    (tmp_path / "pytorch_model.bin").write_bytes(b"x")
+    entry = entry_of(tmp_path)
+    assert entry.bucket == "loadable"
+    assert f"{tmp_path}: pickles beside safetensors are ignored: pytorch_model.bin" in entry.warnings
 
 
 def test_folder_of_models_gives_one_entry_each(tmp_path: Path) -> None:

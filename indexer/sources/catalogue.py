@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,9 +37,13 @@ def read_catalogue(path: Path) -> Iterator[Entry]:
     Raises
     ------
     SourceError
-        The file itself cannot be read.
+        The file itself cannot be read, or is empty.
     """
-    yield from catalogue_entries(read_json_lines(path, str(path)), str(path), "catalogue")
+    rows = read_json_lines(path, str(path))
+    first = next(rows, None)
+    if first is None:
+        raise SourceError("no line in it: write one JSON object a line", file=str(path), code="empty")
+    yield from catalogue_entries(chain([first], rows), str(path), "catalogue")
 
 
 def catalogue_entries(

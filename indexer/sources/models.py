@@ -33,6 +33,7 @@ from inference.files import Listing
 _BUCKET_OF_KIND: Final = {"pickle": PICKLE_ONLY, "gguf": GGUF, "onnx": ONNX, "adapter": ADAPTER}
 _BUCKET_OF_REASON: Final = {"no_weights": INCOMPLETE, "load_failed": BROKEN}
 _SHOWN_LABELS: Final = 12
+_SHOWN_PICKLES: Final = 3
 
 
 def model_folders(path: Path) -> list[Path]:
@@ -89,6 +90,9 @@ def read_model(folder: Path, identity: str, file: str, kind: str) -> Entry:
     source = Source(kind=kind, file=file)
     artifact = model_artifact(identity, weights, facts, card, source)
     warnings = [*(problem.reason for problem in facts.problems), *card.warnings]
+    if facts.ignored:
+        shown = ", ".join(facts.ignored[:_SHOWN_PICKLES]) + (", …" if len(facts.ignored) > _SHOWN_PICKLES else "")
+        warnings.append(f"pickles beside safetensors are ignored: {shown}")
     if facts.reason:
         warnings.append(facts.reason)
     return Entry(artifact, bucket, size_bytes, None, tuple(f"{file}: {text}" for text in warnings))
