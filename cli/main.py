@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 
 import typer
 
@@ -45,23 +47,29 @@ def options(
 
 
 def run() -> None:
-    """Run the command line; a matchgraph error is one line on standard error and exit code 1."""
+    """Run the command line; a matchgraph error is one line on standard error and exit code 1, Ctrl-C is 130."""
+    from cli.output import note
     from graph.errors import MatchgraphError
 
+    heard: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+        signal.default_int_handler(number, frame)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
     try:
         app()
-    except MatchgraphError as error:
-        if os.environ.get("MATCHGRAPH_VERBOSE"):
+    except (Exception, KeyboardInterrupt) as error:
+        # Libraries turn an interrupt that reaches their callbacks into errors of their own (pydantic's serializer).
+        if heard or isinstance(error, KeyboardInterrupt):
+            note("matchgraph: interrupted; what is finished is kept, run it again to go on")
+            sys.exit(130)
+        if os.environ.get("MATCHGRAPH_VERBOSE") or not isinstance(error, MatchgraphError):
             raise
-        from cli.output import note
-
         note(f"matchgraph: {' '.join(str(error).split())}")
         sys.exit(1)
-    except KeyboardInterrupt:
-        from cli.output import note
-
-        note("matchgraph: interrupted; what is finished is kept, run it again to go on")
-        sys.exit(130)
 
 
 if __name__ == "__main__":

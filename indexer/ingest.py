@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from sqlalchemy import Connection
 
@@ -108,7 +108,7 @@ class _Tally:
             return
         with self._home.store.writing() as connection:
             saved = save_artifacts(connection, batch)
-            _tell_added(connection, batch, saved)
+            _tell_changes(connection, batch, saved)
         self._saved.update(added=len(saved.added), changed=len(saved.changed), unchanged=len(saved.unchanged))
 
     def report(self) -> IngestReport:
@@ -138,14 +138,22 @@ def _entries(path: Path, kind: str | None) -> Iterable[Entry]:
         yield Entry(artifact=None, bucket="rejected", size_bytes=0, problem=error, warnings=())
 
 
-def _tell_added(connection: Connection, batch: Sequence[Artifact], saved: Saved) -> None:
+def _tell_changes(connection: Connection, batch: Sequence[Artifact], saved: Saved) -> None:
+    """Write what was added or changed into the log, with what ranks depend on, so that history can be explained."""
     time_us, by_id = now_us(), {artifact.id: artifact for artifact in batch}
+    changes: list[tuple[Literal["artifact_added", "artifact_changed"], Artifact]] = [
+        *(("artifact_added", by_id[artifact]) for artifact in saved.added),
+        *(("artifact_changed", by_id[artifact]) for artifact in saved.changed),
+    ]
     events = [
         CatalogueEvent(
-            id=new_id("ce"), time_us=time_us, action="artifact_added", subject=artifact,
-            detail={"name": by_id[artifact].name, "type": by_id[artifact].type},
+            id=new_id("ce"), time_us=time_us, action=action, subject=artifact.id,
+            detail={
+                "name": artifact.name, "type": artifact.type, "released": artifact.released,
+                "signals": artifact.signals.model_dump(exclude_none=True),
+            },
         )
-        for artifact in saved.added
+        for action, artifact in changes
     ]  # fmt: skip
     if events:
         append_events(connection, events)

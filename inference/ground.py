@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 from graph.artifacts import Artifact, Capability
@@ -12,11 +15,11 @@ from graph.errors import ModelError
 from inference.data import BUILT_IN, LabelledSet, built_in, same_name
 from inference.digests import FileDigests, model_used
 from inference.facts import ModelFacts, inspect_model
-from inference.known import known_models
 from inference.locate import locate_model
 from inference.probes.base import Subject, same_label
 from inference.stage import counts
 
+MODELS_FILE: Final = Path(__file__).with_name("known_models.json")
 LOADERS: Final = ("transformers", "sentence-transformers")
 """Libraries whose models the probes load."""
 
@@ -112,6 +115,12 @@ def _problem(facts: ModelFacts) -> tuple[str, str] | None:
     if facts.library not in LOADERS:
         return "not_runnable", f"no probe loads {facts.library} models yet"
     return None
+
+
+@functools.cache
+def known_models() -> dict[str, str]:
+    """Names of the examples' models by model digest: they were made by this repository and run without `--trust`."""
+    return dict(json.loads(MODELS_FILE.read_text(encoding="utf-8"))) if MODELS_FILE.exists() else {}
 
 
 def _trust(artifact: Artifact, digest: str, trusted: frozenset[str]) -> Literal["name", "digest", "known"] | None:

@@ -5,20 +5,12 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import sys
 from pathlib import Path
 from typing import Final
 
-MODELS_FILE: Final = Path(__file__).with_name("known_models.json")
 EXAMPLES: Final = Path(__file__).resolve().parents[1] / "examples"
-
-
-@functools.cache
-def known_models() -> dict[str, str]:
-    """Names of the examples' models by model digest: they were made by this repository and run without `--trust`."""
-    return dict(json.loads(MODELS_FILE.read_text(encoding="utf-8"))) if MODELS_FILE.exists() else {}
 
 
 def compute_known_models(examples: Path = EXAMPLES) -> dict[str, str]:
@@ -54,6 +46,7 @@ def compute_known_data(examples: Path = EXAMPLES) -> dict[str, str]:
 def write_tables() -> None:
     """Write both tables anew."""
     from inference.data import KNOWN_FILE
+    from inference.ground import MODELS_FILE
 
     for file, table in ((MODELS_FILE, compute_known_models()), (KNOWN_FILE, compute_known_data())):
         file.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")

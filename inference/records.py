@@ -30,7 +30,7 @@ _LIBRARIES: Final = ("torch", "transformers", "sentence-transformers", "tokenize
 _PATHS: Final = re.compile(r"(?<![\w./])(?:/[\w.+@~-]+){2,}/?|(?<![\w])[A-Za-z]:\\[^\s'\"]+")
 UNSEALED: Final = ""
 """The id of a record that is not sealed yet: only what is news gets sealed."""
-_MEASURED_ANEW: Final = ("id", "time_us", "duration_s")
+_MEASURED_ANEW: Final = ("id", "time_us", "duration_s", "durations_s", "attempt")
 
 
 def evidence_of(claim: Claim, finding: Finding, ground: Ground, result: UnitResult | None, time_us: int) -> Evidence:

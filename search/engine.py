@@ -133,9 +133,12 @@ class Engine:
         scored = self.score(query.text, vector)
         if not scored:
             return Chosen((), abstained=True, message="the index is empty: ingest something and build")
-        if max(s.parts["dense"] for s in scored) < ABSTAIN_BELOW and not any(s.parts["name"] for s in scored):
+        if not _fits(scored):
             return Chosen((), abstained=True, message="nothing here fits: use other words, or ingest more sources")
         found, artifacts, dropped = self._filter(connection, scored, request)
+        if found and not _fits(found):
+            message = f"nothing that satisfies {_asked(request)} fits: widen what you ask for, or use other words"
+            return Chosen((), dropped_unknown=dropped, abstained=True, message=message)
         page = tuple(found[request.offset :])
         if page:
             return Chosen(page, artifacts, dropped_unknown=dropped)
@@ -217,10 +220,18 @@ def open_engine(home: Home, encoder: Encoder | None = None) -> Engine:
     return Engine(home, encoder)
 
 
+def _fits(scored: Sequence[Scored]) -> bool:
+    """Whether any is near enough to the query, or named by it."""
+    return any(s.parts["dense"] >= ABSTAIN_BELOW or s.parts["name"] for s in scored)
+
+
 def _none_left(request: SearchRequest) -> str:
-    asked = [word for word, given in (("the conditions", request.where), ("the policy", request.policy)) if given]
-    named = f" {request.policy.name}" if request.policy else ""
-    return f"no artifact satisfies {' and '.join(asked)}{named}: widen what you ask for"
+    return f"no artifact satisfies {_asked(request)}: widen what you ask for"
+
+
+def _asked(request: SearchRequest) -> str:
+    asked = ["the conditions"] if request.where else []
+    return " and ".join([*asked, f"policy {request.policy.name}"] if request.policy else asked)
 
 
 def _names(snapshot: Snapshot) -> dict[str, frozenset[str]]:

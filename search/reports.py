@@ -71,6 +71,7 @@ def verify_response(
         verified = tuple(
             VerifiedArtifact(
                 artifact=artifact.id, claims=facts[artifact.id].claims,
+                flags=tuple(sorted({flag for claim in facts[artifact.id].claims for flag in claim.flags})),
                 observations=tuple(observations(connection, artifact.id)),
             )
             for artifact in chosen

@@ -263,6 +263,18 @@ def test_ctrl_c_in_ingest_exits_130_and_resumes(tmp_path: Path) -> None:
     assert document["added"] + document["unchanged"] == 12_000
 
 
+def test_an_interrupt_that_a_library_hides_is_still_130() -> None:
+    script = (
+        "import os, signal, cli.main\n"
+        "def app():\n"
+        "    try:\n        os.kill(os.getpid(), signal.SIGINT)\n        os.getpid()\n"
+        "    except KeyboardInterrupt as error:\n        raise ValueError('serializing') from error\n"
+        "cli.main.app = app\ncli.main.run()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (130, 1)
+
+
 @pytest.mark.slow
 def test_the_demo_shows_what_it_promises(tmp_path: Path) -> None:
     own = tmp_path / "own"

@@ -96,8 +96,15 @@ def test_conditions_hold_of_every_result_and_what_is_unknown_is_said(engine: Eng
 
 
 def test_filters_do_not_starve_the_page(engine: Engine) -> None:
-    answer = engine.search(_ask("classify photos", limit=1, where=read_where([], "tool")))
-    assert [r.artifact for r in answer.results] == ["cat/depth"]
+    assert engine.search(_ask("classify photos on a phone", limit=1)).results[0].artifact == "ann/small-eyes"
+    answer = engine.search(_ask("classify photos on a phone", limit=1, where=read_where(["family=vit"])))
+    assert [r.artifact for r in answer.results] == ["ben/large-eyes"]
+
+
+def test_what_the_filters_leave_must_fit_too(engine: Engine) -> None:
+    answer = engine.search(_ask("classify photos", where=read_where([], "tool")))
+    assert answer.abstained
+    assert "nothing that satisfies the conditions fits" in answer.message
 
 
 def test_abstention_is_recorded_but_counts_nothing(engine: Engine) -> None:

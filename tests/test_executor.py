@@ -31,7 +31,8 @@ from graph.store.evidence import (
     trusted_names,
 )
 from inference.executor import VerifyOptions, VerifyProgress, VerifyReport, verify_artifacts
-from inference.known import compute_known_models, known_models
+from inference.ground import known_models
+from inference.known import compute_known_models
 from inference.locate import MINILM, packaged_minilm
 from inference.records import without_paths
 from inference.zygote import Zygote

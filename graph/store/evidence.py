@@ -57,14 +57,15 @@ def deciding_evidence(connection: Connection, artifact: str | None = None) -> di
 
     The first complete attempt decides: a record with a verdict other than `error` and `unverifiable` stays; until
     there is one, the newest record stands. Output that nobody could judge (`inconclusive`, `no_data`) is no complete
-    attempt, and a record about other weights (another model digest) starts anew.
+    attempt, and a record about other weights (another model digest) starts anew. What was too close to call gives way
+    to an attempt on more items, and only to that: trying again on as few until it fits decides nothing.
     """
     deciding: dict[str, Evidence] = {}
     for record in all_evidence(connection, artifact):
         if record.claim is None or record.verdict is None:
             continue
         before = deciding.get(record.claim)
-        if before is None or not _complete(before) or _other_weights(before, record):
+        if before is None or not _complete(before) or _other_weights(before, record) or _tells_more(before, record):
             deciding[record.claim] = record
     return deciding
 
@@ -73,6 +74,10 @@ def _complete(record: Evidence) -> bool:
     """Whether a record is of an attempt that came to a judgement."""
     judged = record.verdict not in ("error", "unverifiable")
     return judged and (record.verdict, record.reason_code) != ("inconclusive", "no_data")
+
+
+def _tells_more(before: Evidence, record: Evidence) -> bool:
+    return before.verdict == "inconclusive" and _complete(record) and (record.n or 0) > (before.n or 0)
 
 
 def _other_weights(before: Evidence, record: Evidence) -> bool:
