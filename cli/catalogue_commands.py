@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.find_commands import claim_words
+from cli.find_commands import claim_words, measured_words
 from cli.output import note, print_json, print_table, progress, say, say_wrapped, shorten
 from cli.session import DatabaseOption, HomeOption, JsonOption, opened
 
@@ -149,9 +149,8 @@ def print_verify(answer: VerifyResponse) -> None:
     rows = []
     for entry in answer.artifacts:
         for claim in entry.claims:
-            measured = claim.measured if claim.interval is None else _with_interval(claim.measured, claim.interval)
-            verdict = claim.verdict or "claimed"
-            rows.append((entry.artifact, claim_words(claim), verdict, claim.tier, measured or claim.reason_code))
+            measured = measured_words(claim) or claim.reason_code
+            rows.append((entry.artifact, claim_words(claim), claim.verdict or "claimed", claim.tier, measured))
     shown = [row for row in rows if row[2] not in ("unverifiable", "claimed")] or rows
     print_table(["artifact", "claim", "verdict", "tier", "measured or reason"], shown[:60])
     hidden = len(rows) - len(shown[:60])
@@ -180,14 +179,6 @@ def print_build(answer: BuildResponse, *, report: bool) -> None:
         rows = [(r.artifact, shorten(r.what, 60), r.reason) for r in answer.refused]
         print_table(["artifact", "what", "why"], rows)
     note('next: matchgraph search "what it should do"')
-
-
-def _with_interval(measured: float | str | None, interval: object) -> str:
-    from cli.output import show_value
-    from graph.claims import Interval
-
-    assert isinstance(interval, Interval)  # noqa: S101
-    return f"{show_value(measured)} [{interval.low:.4g}, {interval.high:.4g}]"
 
 
 def _named_paths(pairs: list[str] | None) -> dict[str, Path]:

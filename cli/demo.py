@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.catalogue_commands import print_counts
-from cli.find_commands import brief_verdict, claim_words, print_compare
-from cli.output import WIDTH, note, print_table, progress, say, shorten, show_value
+from cli.find_commands import brief_verdict, claim_words, measured_words, print_compare
+from cli.output import WIDTH, note, print_table, progress, say, shorten
 from cli.session import read_settings
 
 if TYPE_CHECKING:
@@ -116,13 +116,8 @@ def _pick(claims: Sequence[ClaimReport], verdict: str, most: int) -> list[ClaimR
 
 def _print_claim(claim: ClaimReport) -> None:
     """Two lines: verdict with its tier, whose claim; and what was measured, or why nothing could be."""
-    if claim.interval is not None:
-        interval = f"[{claim.interval.low:.4g}, {claim.interval.high:.4g}]"
-        found = f"measured {show_value(claim.measured)}, 95 % interval {interval}, n {claim.n}"
-    elif claim.measured is not None:
-        found = f"measured {show_value(claim.measured)}"
-    else:
-        found = f"{claim.reason_code}: {claim.reason}"
+    measured = measured_words(claim)
+    found = f"measured {measured}" if measured else f"{claim.reason_code}: {claim.reason}"
     verdict = f"{claim.verdict} ({claim.tier})" if claim.tier else f"{claim.verdict}"
     name = claim.artifact.rpartition("--")[2]
     say(shorten(f"  {verdict:21} {name}: {claim_words(claim)}", WIDTH, keep=True))

@@ -10,6 +10,7 @@ from cli.output import note, print_json, print_table, say, say_wrapped, shorten,
 from cli.session import DatabaseOption, HomeOption, JsonOption, opened
 
 if TYPE_CHECKING:
+    from graph.claims import ClaimReport
     from graph.home import Home
     from graph.responses import ArtifactReport, CanonicalReport, CompareResponse, SearchResponse
     from search.memory import SearchRequest
@@ -219,6 +220,15 @@ def claim_words(claim: object) -> str:
     unit = {"percent": " %", "none": ""}.get(claim.unit, f" {claim.unit}")
     where = f" on {claim.conditions.dataset}" if claim.conditions.dataset else ""
     return f"{claim.metric} {claim.comparator} {show_value(claim.value)}{unit}{where}"
+
+
+def measured_words(claim: ClaimReport) -> str | None:
+    """What was measured for a claim, with its interval and what kind of interval it is; None where nothing was."""
+    if claim.measured is None or claim.interval is None:
+        return None if claim.measured is None else show_value(claim.measured)
+    low, high = f"{claim.interval.low:.4g}", f"{claim.interval.high:.4g}"
+    kind = "whole set" if claim.interval.method == "whole-set" else f"{claim.interval.level:.0%}"
+    return f"{show_value(claim.measured)}, {kind} [{low}, {high}], n {claim.n}"
 
 
 def print_capability(report: CanonicalReport, *, json_: bool) -> None:

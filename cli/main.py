@@ -61,14 +61,17 @@ def run() -> None:
         signal.signal(signal.SIGINT, interrupt)
     try:
         app()
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
         # Libraries turn an interrupt that reaches their callbacks into errors of their own (pydantic's serializer).
         if heard or isinstance(error, KeyboardInterrupt):
             note("matchgraph: interrupted; what is finished is kept, run it again to go on")
             sys.exit(130)
-        if os.environ.get("MATCHGRAPH_VERBOSE") or not isinstance(error, MatchgraphError):
+        if isinstance(error, SystemExit) or os.environ.get("MATCHGRAPH_VERBOSE"):
             raise
-        note(f"matchgraph: {' '.join(str(error).split())}")
+        said = " ".join(str(error).split())
+        if not isinstance(error, MatchgraphError):
+            said = f"internal error: {type(error).__name__}: {said}: run it with --verbose and report it"
+        note(f"matchgraph: {said}")
         sys.exit(1)
 
 

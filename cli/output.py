@@ -94,16 +94,6 @@ def shorten(text: str, width: int, *, keep: bool = False) -> str:
     return line if len(line) <= width else line[: width - 1].rstrip() + "…"
 
 
-def show_bytes(count: int) -> str:
-    """Bytes for people, in decimal units: 1,500,000 is "1.5 MB"."""
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1_000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1_000
-    return f"{size:.1f} TB"
-
-
 @contextmanager
 def progress() -> Iterator[Callable[[Progress], None]]:
     """A function that hears progress: a bar a stage on a terminal, else a line every few seconds; on standard error."""

@@ -97,7 +97,7 @@ def print_evaluation(answer: dict[str, Any]) -> None:
     short = [name.replace("recall", "R").replace("mrr", "MRR") for name in MEASURES[1:]]
     print_table(["set", "queries", "n", "nDCG@10 [95 %]", *short], rows, right=(2,))
     for name, groups in answer["paired"].items():
-        for group, part in groups.items():
+        for group, part in (groups or {}).items():
             if part["n"]:
                 say(f"{name}, {group}: {part['value']:+.3f} [{part['low']:+.3f}, {part['high']:+.3f}], n {part['n']}")
     missing = [name for name, sets in answer["sets"].items() if sets is None]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from graph.claims import Claim
+from graph.digest import text_digest
 
 ARTIFACT_TYPES: Final = (
     "agent", "api", "app", "benchmark", "cli", "dataset", "extension", "finetune", "framework", "mcp",
@@ -132,10 +134,16 @@ class Artifact(Record):
 def slug_of(name: str) -> str:
     """The slug of an id: lower case, `owner/name` as `owner--name`, anything else outside the set as "-".
 
+    Accents are dropped; where other letters had to go, six digits of the id's digest keep different ids apart.
+
     Examples
     --------
     >>> slug_of("Salesforce/BLIP image captioning")
     'salesforce--blip-image-captioning'
+    >>> slug_of("équipe/模型")
+    'equipe-e08217'
     """
-    lowered = name.strip().lower().replace("/", "--")
-    return re.sub(r"[^a-z0-9._-]+", "-", lowered).strip("-")[:200] or "unnamed"
+    plain = unicodedata.normalize("NFKD", name.strip()).lower().replace("/", "--")
+    slug = re.sub(r"[^a-z0-9._-]+", "-", re.sub(r"[\u0300-\u036f]", "", plain)).strip("-")
+    lost = any(char.isalnum() and not char.isascii() for char in plain)
+    return f"{slug or 'unnamed'}-{text_digest(name)[:6]}"[-200:].lstrip("-") if lost else slug[:200] or "unnamed"

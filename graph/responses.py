@@ -229,7 +229,7 @@ class EvaluateResponse(Document):
     """The answer of `evaluate search`: by set and by group (all, seen, unseen); an absent set is null."""
 
     sets: dict[str, dict[Literal["all", "seen", "unseen"], Measures] | None]
-    paired: dict[str, dict[Literal["all", "seen", "unseen"], Difference]]
+    paired: dict[str, dict[Literal["all", "seen", "unseen"], Difference] | None]
 
 
 class VerifiedArtifact(Document):

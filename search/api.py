@@ -90,6 +90,8 @@ def create_app(home: Home, encoder: Encoder | None = None) -> FastAPI:
         version=version("matchgraph"),
         summary="Which AI model or tool does X - and is it true?",
         lifespan=lifespan,
+        docs_url=None,  # FastAPI's pages load scripts from elsewhere; the document itself is at /openapi.json
+        redoc_url=None,
     )
     app.state.service = service
     app.add_exception_handler(MatchgraphError, _on_error)

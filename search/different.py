@@ -134,13 +134,13 @@ def find_different(engine: Engine, name: str, phrase: str, request: SearchReques
     differences, words = read_differences(phrase)
     with engine.home.store.reading() as connection:
         rejected = catalogue.find_artifact(connection, name)
-        engine.memory.refresh(connection)
-        found = rank_different(engine, connection, rejected, words, differences, request.where)
+        moment = engine.memory.moment(connection)
+        found = rank_different(engine, connection, rejected, words, differences, request.where, moment.time_us)
     page = found.kept[request.offset : request.offset + request.limit]
     message = "" if page else _no_answer(rejected, differences, found)
     abstained = not page and not request.offset
     chosen = Chosen(page, found.artifacts, found.reasons, found.dropped_unknown, abstained, message)
-    return engine.deliver_different(request, query, chosen, target=rejected.id)
+    return engine.deliver_different(request, query, chosen, moment, target=rejected.id)
 
 
 def rank_different(
@@ -150,6 +150,7 @@ def rank_different(
     words: str,
     differences: Sequence[Difference],
     where: Sequence[Where] = (),
+    as_of_us: int | None = None,
 ) -> Alternatives:
     """What does the same job as an artifact and satisfies every difference and condition as a known fact.
 
@@ -160,7 +161,7 @@ def rank_different(
     """
     if not rejected.capabilities:
         raise QueryError(f"{rejected.slug} has no capability, so nothing is known to do the same job")
-    scored = engine.score(words or rejected.name, _need(engine, rejected, words))
+    scored = engine.score(words or rejected.name, _need(engine, rejected, words), as_of_us=as_of_us)
     artifacts = catalogue.artifacts_by_id(connection, [s.artifact for s in scored])
     job = _Job(rejected, catalogue.assignments(connection))
     same = [s for s in scored if job.done_by(artifacts[s.artifact]) and not is_copy(artifacts[s.artifact], rejected)]

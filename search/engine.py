@@ -24,7 +24,7 @@ from indexer.snapshot import Snapshot, open_snapshot
 from inference.embedder import Encoder, open_encoder
 from search.facts import read_facts, verdict_words
 from search.fusion import PARTS, Scored, fuse
-from search.memory import Delivery, Memory, SearchRequest
+from search.memory import Delivery, Memory, Moment, SearchRequest
 from search.outcomes import Caller
 from search.query import Query, holds, read_limits, read_query
 from search.ranks import RankCache
@@ -118,24 +118,26 @@ class Engine:
         with self._lock:
             vector = self.vector_of(query.text)
             with self.home.store.reading() as connection:
-                self.memory.refresh(connection)
-                chosen = self._choose(connection, query, vector, request)
-            return self._deliver(request, query, vector, chosen, "page" if request.parent else "search")
+                moment = self.memory.moment(connection)
+                chosen = self._choose(connection, query, vector, request, moment)
+            return self._deliver(request, query, vector, chosen, "search", moment)
 
-    def deliver_different(self, request: SearchRequest, query: Query, chosen: Chosen, target: str) -> SearchResponse:
+    def deliver_different(
+        self, request: SearchRequest, query: Query, chosen: Chosen, moment: Moment, target: str
+    ) -> SearchResponse:
         """Record what was chosen instead of an artifact, and give the answer with its tokens."""
         with self._lock:
-            return self._deliver(request, query, self.vector_of(query.text), chosen, "different", target)
+            return self._deliver(request, query, self.vector_of(query.text), chosen, "different", moment, target)
 
     def _choose(
-        self, connection: Connection, query: Query, vector: NDArray[np.float32], request: SearchRequest
+        self, connection: Connection, query: Query, vector: NDArray[np.float32], request: SearchRequest, moment: Moment
     ) -> Chosen:
-        scored = self.score(query.text, vector)
+        scored = self.score(query.text, vector, as_of_us=moment.time_us)
         if not scored:
             return Chosen((), abstained=True, message="the index is empty: ingest something and build")
         if not _fits(scored):
             return Chosen((), abstained=True, message="nothing here fits: use other words, or ingest more sources")
-        found, artifacts, dropped = self._filter(connection, scored, request)
+        found, artifacts, dropped = self._filter(connection, scored, request, moment)
         if found and not _fits(found):
             message = f"nothing that satisfies {_asked(request)} fits: widen what you ask for, or use other words"
             return Chosen((), dropped_unknown=dropped, abstained=True, message=message)
@@ -146,7 +148,7 @@ class Engine:
         return Chosen((), artifacts, dropped_unknown=dropped, abstained=not found, message=message)
 
     def _filter(
-        self, connection: Connection, scored: Sequence[Scored], request: SearchRequest
+        self, connection: Connection, scored: Sequence[Scored], request: SearchRequest, moment: Moment
     ) -> tuple[list[Scored], dict[str, Artifact], int]:
         """The first, up to the page's end, that satisfy conditions and policy; artifacts; how many dropped as unknown.
 
@@ -154,7 +156,7 @@ class Engine:
         """
         kept: list[Scored] = []
         known: dict[str, Artifact] = {}
-        dropped, wanted, as_of_us = 0, request.offset + request.limit, now_us()
+        dropped, wanted = 0, request.offset + request.limit
         for chunk in _chunks(scored, max(wanted, _FILTER_CHUNK)):
             artifacts = catalogue.artifacts_by_id(connection, [s.artifact for s in chunk])
             for candidate in chunk:
@@ -163,7 +165,7 @@ class Engine:
                     raise SnapshotError(f"{candidate.artifact} is in the index but not in the catalogue: build again")
                 answers = [holds(condition, artifact) for condition in request.where]
                 dropped += None in answers and False not in answers
-                if all(answers) and self._is_allowed(connection, artifact, candidate, request.policy, as_of_us):
+                if all(answers) and self._is_allowed(connection, artifact, candidate, request.policy, moment.time_us):
                     kept.append(candidate)
                     known[artifact.id] = artifact
                     if len(kept) == wanted:
@@ -182,11 +184,11 @@ class Engine:
 
     def _deliver(
         self, request: SearchRequest, query: Query, vector: NDArray[np.float32], chosen: Chosen, operation: Operation,
-        target: str | None = None,
+        moment: Moment, target: str | None = None,
     ) -> SearchResponse:  # fmt: skip
         uris = {scored.artifact: self.snapshot.rows[scored.row].uri for scored in chosen.page}
         policy = request.policy.name if request.policy else self.snapshot.manifest.policy
-        delivery = Delivery(operation, self.snapshot.id, chosen.page, uris, policy, chosen.abstained, target)
+        delivery = Delivery(operation, moment, self.snapshot.id, chosen.page, uris, policy, chosen.abstained, target)
         event, seq = self.memory.record(request, query, vector, delivery)
         understood = Understood(
             text=query.text, where=event.filters, cut=query.cut,

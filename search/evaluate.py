@@ -117,9 +117,8 @@ def _evaluate(
             "different": _different(engine, cases, seen_ids, tell) if cases else None,
         },
         "paired": {
-            f"{one}-{other}": _paired(scores[one], scores[other], seen)
+            f"{one}-{other}": _paired(scores[one], scores[other], seen) if one in scores else None
             for one, other in pairs
-            if one in scores and other in scores
         },
     }
 

@@ -24,7 +24,8 @@ from search.show import distinct_actors, report_components, times_matched
 def graph_stats(home: Home) -> GraphStats:
     """Counts of nodes, edges, searches, outcomes and actors."""
     with home.store.reading() as connection:
-        return GraphStats(**read_match_graph(connection, now_us()).stats())
+        counts = read_match_graph(connection, now_us()).stats()
+        return GraphStats(**{**counts, "outcomes": log.count_outcomes(connection)})
 
 
 def show_node(home: Home, name: str) -> dict[str, Any]:
@@ -98,6 +99,7 @@ def explain_rank(home: Home, name: str) -> dict[str, Any]:
         return {
             "artifact": artifact.id,
             "slug": artifact.slug,
+            "as_of_us": now,
             "rank": score.rank,
             "known_weight": score.known_weight,
             "components": {key: part.model_dump(mode="json") for key, part in components.items()},

@@ -41,10 +41,19 @@ class SearchRequest:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """What a scoring knew: the number of the newest event, and the time at which outcomes are weighed."""
+
+    seq: int
+    time_us: int
+
+
+@dataclass(frozen=True)
 class Delivery:
     """What is delivered, before it is recorded: the page, its URIs by artifact, and how it came about."""
 
     operation: Operation
+    moment: Moment
     snapshot: str
     page: Sequence[Scored]
     uris: dict[str, str | None]
@@ -62,6 +71,10 @@ class Memory:
         self._seq = -1
         self._intents: list[str] = []
         self._vectors = np.zeros((0, 0), np.float32)
+
+    def moment(self, connection: Connection) -> Moment:
+        """Now, after taking in what other processes wrote."""
+        return Moment(self.refresh(connection), now_us())
 
     def refresh(self, connection: Connection) -> int:
         """Take in what other processes wrote; the number of the newest event."""
@@ -99,10 +112,10 @@ class Memory:
         with self._home.store.writing() as connection:
             self.refresh(connection)
             counts_synthetic = log.is_throw_away(connection)
-            time_us, key = now_us(), catalogue.vector_key(query.text)
+            time_us, key = delivery.moment.time_us, catalogue.vector_key(query.text)
             vector_key = text_digest(key + self._encoder)
             intent = assign_intent(vector, vector_key, self._intents, self._vectors)
-            event = _event(connection, request, query, delivery, intent.id, vector_key, time_us)
+            event = _event(connection, request, query, delivery, intent.id, vector_key)
             if counts_synthetic or not event.synthetic:  # what is not counted founds no intent
                 self._keep(connection, intent, vector, key, time_us)
             seq = log.append_events(connection, [event])
@@ -122,18 +135,17 @@ class Memory:
 
 
 def _event(
-    connection: Connection, request: SearchRequest, query: Query, delivery: Delivery, intent: str, vector_key: str,
-    time_us: int,
-) -> SearchEvent:  # fmt: skip
+    connection: Connection, request: SearchRequest, query: Query, delivery: Delivery, intent: str, vector_key: str
+) -> SearchEvent:
     search_id = new_id("se")
     root, seen = _root(connection, request.parent) if request.parent else (search_id, frozenset())
     return SearchEvent(
-        id=search_id, time_us=time_us, parent=request.parent, root=root, operation=delivery.operation,
+        id=search_id, time_us=delivery.moment.time_us, parent=request.parent, root=root, operation=delivery.operation,
         origin=request.caller.face, actor=request.caller.actor, synthetic=request.caller.synthetic,
         query=query.text, redacted=query.redacted, intent=intent, vector_key=vector_key,
         snapshot=delivery.snapshot, filters=tuple(str(condition) for condition in request.where),
         policy=delivery.policy, limit=request.limit, offset=request.offset, abstained=delivery.abstained,
-        target=delivery.target,
+        target=delivery.target, seen_seq=delivery.moment.seq,
         results=tuple(
             Delivered(
                 artifact=scored.artifact, uri=delivery.uris[scored.artifact], position=request.offset + i + 1,

@@ -106,7 +106,8 @@ def test_an_outcome_by_position_and_by_token(built: Run) -> None:
     _matches(_json(built("outcome", token, "select", "--json")), "outcome")
     assert built("outcome", "--last", "2", "success").stdout.startswith("recorded: success of")
     assert isinstance(built("outcome", token, "select").exception, MatchgraphError)
-    assert _json(built("graph", "stats", "--json"))["outcomes"] == 2
+    assert built("outcome", token, "success").exit_code == 0
+    assert _json(built("graph", "stats", "--json"))["outcomes"] == 3
 
 
 def test_the_graph_is_inspectable(built: Run) -> None:

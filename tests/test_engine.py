@@ -144,6 +144,15 @@ def test_paraphrases_share_an_intent_and_other_questions_do_not(engine: Engine) 
     assert graph_stats(engine.home).intents == 2
 
 
+def test_the_log_says_which_events_the_scores_knew(engine: Engine) -> None:
+    first, second = (engine.search(_ask("classify photos")) for _ in range(2))
+    with engine.home.store.reading() as connection:
+        events = [e for e in log.read_events(connection, kind="search") if isinstance(e, SearchEvent)]
+    assert [e.id for e in events] == [first.search_id, second.search_id]
+    assert events[1].seen_seq == first.event_seq
+    assert {e.operation for e in events} == {"search"}
+
+
 def test_what_is_personal_is_stored_redacted(engine: Engine) -> None:
     engine.search(_ask("classify photos for ann@example.org"))
     with engine.home.store.reading() as connection:

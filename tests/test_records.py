@@ -122,7 +122,6 @@ def test_a_record_changed_after_sealing_is_not_stored(home: Home) -> None:
     ("attempts", "decides"),
     [
         (["verified", "refuted"], 0),  # the first complete attempt decides
-        (["inconclusive", "verified"], 0),
         (["error", "refuted", "verified"], 1),
         (["unverifiable", "error"], 1),  # until one is complete, the newest stands
         (["error", "unverifiable", "inconclusive"], 2),
@@ -135,6 +134,16 @@ def test_which_attempt_decides(home: Home, attempts: list[str | None], decides: 
         store.append_evidence(connection, [*records, make_evidence("b", claim="cl_2")])
         assert store.deciding_evidence(connection, "a") == {"cl_1": records[decides]}
         assert set(store.deciding_evidence(connection)) == {"cl_1", "cl_2"}
+
+
+@pytest.mark.parametrize(("more", "decides"), [(99, 0), (100, 0), (101, 1)])
+def test_what_was_too_close_to_call_gives_way_to_more_items_only(home: Home, more: int, decides: int) -> None:
+    records = [
+        make_evidence("a", verdict, claim="cl_1", n=n) for verdict, n in (("inconclusive", 100), ("verified", more))
+    ]
+    with home.store.writing() as connection:
+        store.append_evidence(connection, records)
+        assert store.deciding_evidence(connection, "a") == {"cl_1": records[decides]}
 
 
 def test_output_that_nobody_could_judge_and_other_weights_decide_nothing_for_good(home: Home) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, delete, func, select, update
 
-from graph.artifacts import Artifact
+from graph.artifacts import Artifact, slug_of
 from graph.claims import Claim
 from graph.digest import text_digest
 from graph.errors import UnknownArtifact
@@ -128,7 +128,9 @@ def artifacts_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Art
 
 
 def find_artifact(connection: Connection, name: str) -> Artifact:
-    """The artifact with this id, slug or (if only one has it) name, in this order; case is ignored for the last.
+    """The artifact with this id, slug or, if only one has it, name or slug without owner, in this order.
+
+    Case is ignored but for the id.
 
     Raises
     ------
@@ -141,6 +143,10 @@ def find_artifact(connection: Connection, name: str) -> Artifact:
             return _artifact(row)
     named = select(ARTIFACTS.c.document).where(func.lower(ARTIFACTS.c.name) == name.strip().lower())
     rows = connection.execute(named.where(ARTIFACTS.c.retired.is_(False)).limit(2)).all()
+    if len(rows) == 1:
+        return _artifact(rows[0])
+    tail = select(ARTIFACTS.c.document).where(ARTIFACTS.c.slug.endswith(f"--{slug_of(name)}", autoescape=True))
+    rows = connection.execute(tail.where(ARTIFACTS.c.retired.is_(False)).limit(2)).all()
     if len(rows) == 1:
         return _artifact(rows[0])
     raise UnknownArtifact(name, suggest_artifacts(connection, name))

@@ -88,6 +88,14 @@ def claim_outcome(connection: Connection, event: OutcomeEvent) -> None:
         raise TokenRefused("reused", f"{event.outcome} is already recorded for this result") from error
 
 
+def count_outcomes(connection: Connection) -> int:
+    """How many outcomes are recorded and count: neither forgotten nor, outside a throw-away home, synthetic."""
+    counted = (EVENTS.c.kind == "outcome") & EVENTS.c.payload.is_not(None)
+    if not is_throw_away(connection):
+        counted &= EVENTS.c.synthetic.is_(False)
+    return int(connection.execute(select(func.count()).select_from(EVENTS).where(counted)).scalar_one())
+
+
 def last_seq(connection: Connection) -> int:
     """The number of the newest event; 0 for an empty log."""
     return int(connection.execute(select(func.coalesce(func.max(EVENTS.c.seq), 0))).scalar_one())
