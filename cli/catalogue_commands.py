@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 EXIT_PARTLY = 4
 DataOption = Annotated[list[str] | None, typer.Option("--data", help="NAME=PATH of a labelled set; repeatable.")]
 TrustOption = Annotated[list[str] | None, typer.Option("--trust", help="Artifact or digest you trust; repeatable.")]
-BudgetOption = Annotated[float | None, typer.Option("--budget-s", help="Start no new probe after this many seconds.")]
+BudgetOption = Annotated[
+    float | None, typer.Option("--budget-s", min=0, help="Start no new probe after this many seconds.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -141,7 +143,8 @@ def print_ingest(answer: IngestResponse) -> None:
         note(f"… and {len(answer.warnings) - 20} more warnings (--json lists all)")
     say(render_inventory(answer.inventory, answer.size_bytes))
     say(f"{answer.added} new, {answer.changed} changed, {answer.unchanged} as before, {len(answer.rejected)} rejected")
-    note("next: matchgraph build")
+    if answer.accepted:
+        note("next: matchgraph build")
 
 
 def print_verify(answer: VerifyResponse) -> None:
@@ -157,7 +160,9 @@ def print_verify(answer: VerifyResponse) -> None:
     if hidden:
         say(f"{hidden} more claims without a decision (--json lists all)")
     print_counts(answer.counts)
-    say(f"{answer.units_run} units run, {answer.units_resumed} finished before")
+    say(f"{answer.units_run} units run, {answer.units_resumed} finished before, {answer.units_left} left by the budget")
+    for name in answer.unused_data:
+        note(f"labelled set {name} decided no claim: its name or its labels fit none")
 
 
 def print_counts(counts: Mapping[str, int]) -> None:

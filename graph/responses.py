@@ -242,13 +242,14 @@ class VerifiedArtifact(Document):
 
 
 class VerifyResponse(Document):
-    """The answer of `verify`; `counts` sum to all claims."""
+    """The answer of `verify`; `counts` sum to all claims, `unused_data` names given sets that decided nothing."""
 
     artifacts: tuple[VerifiedArtifact, ...]
     counts: dict[str, int]
     units_run: int = 0
     units_resumed: int = 0
     units_left: int = 0
+    unused_data: tuple[str, ...] = ()
 
 
 class Problem(Document):

@@ -17,7 +17,7 @@ from graph.responses import (
     VerifyResponse,
 )
 from graph.store import catalogue
-from graph.store.evidence import observations
+from graph.store.evidence import all_evidence, observations
 from indexer.pipeline import build, ingest
 from indexer.progress import OnProgress, Progress
 from indexer.snapshots import Listed, list_snapshots
@@ -76,13 +76,15 @@ def verify_response(
             )
             for artifact in chosen
         )  # fmt: skip
+        records = (record for artifact in chosen for record in all_evidence(connection, artifact.id))
+        used = {record.data.name for record in records if record.data is not None}
     counts: dict[str, int] = {}
     for count in report.counts:
         name = count.verdict + (f" ({count.reason_code})" if count.reason_code else "")
         counts[name] = counts.get(name, 0) + count.claims
     return VerifyResponse(
         artifacts=verified, counts=counts, units_run=report.units_run, units_resumed=report.units_resumed,
-        units_left=report.units_left,
+        units_left=report.units_left, unused_data=tuple(sorted(set(data) - used)),
     )  # fmt: skip
 
 

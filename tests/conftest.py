@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Same draws everywhere and at every run; a slow machine is no reason to fail.
 settings.register_profile("matchgraph", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("matchgraph")
+
+# A shell that starts the tests in the background ignores Ctrl-C for them, and children inherit that; tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_REQUIRED = os.environ.get("MATCHGRAPH_TEST_SHARED") == "required"

@@ -184,10 +184,29 @@ def test_bad_input_is_one_line_of_ours(built: Run, words: list[str], said: str) 
 
 
 @pytest.mark.parametrize(
-    "words", [["search"], ["outcome"], ["compare"], ["search", "x", "--limit", "many"], ["nonsense"]]
+    "words",
+    [
+        ["search"],
+        ["outcome"],
+        ["compare"],
+        ["search", "x", "--limit", "many"],
+        ["nonsense"],
+        ["verify", "--budget-s", "-1"],
+        ["verify", "--data", "x"],
+    ],
 )
 def test_usage_errors_exit_2(run: Run, words: list[str]) -> None:
     assert run(*words).exit_code == 2
+
+
+def test_a_set_that_decides_nothing_is_said(built: Run, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("text,label\na sentence,good\nanother one,bad\n", encoding="utf-8")
+    result = built("verify", "ann/small-eyes", "--data", f"mine={labels}", "--json")
+    document = _json(result)
+    _matches(document, "verify")
+    assert document["unused_data"] == ["mine"]
+    assert sum(document["counts"].values()) == len(document["artifacts"][0]["claims"]) == 1
 
 
 def test_good_entries_are_kept_beside_bad_ones(run: Run, tmp_path: Path) -> None:
