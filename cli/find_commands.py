@@ -56,7 +56,7 @@ def different(
 ) -> None:  # fmt: skip
     """Find what does the same job as ARTIFACT, but differs the way you say.
 
-    Example: matchgraph different black-forest-labs--flux.1-pro "but smaller and offline"
+    Example: matchgraph different google--vit-base-patch16-224 "but smaller and offline"
     """
     from search.different import find_different
     from search.engine import open_engine

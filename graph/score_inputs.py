@@ -140,7 +140,13 @@ def count_derivatives(artifacts: Iterable[Artifact]) -> Counter[str]:
 
 
 def _newest_evidence(connection: Connection, as_of_us: int) -> dict[str, int]:
+    """Time of the newest evidence that found something out, by artifact: "no weights here" proves nothing of anybody.
+
+    Payloads are canonical JSON: quotes inside a string are escaped, so the pattern meets the field alone.
+    """
     query = select(EVIDENCE.c.artifact, func.max(EVIDENCE.c.time_us)).where(EVIDENCE.c.time_us <= as_of_us)
+    for verdict in ("unverifiable", "error"):
+        query = query.where(EVIDENCE.c.payload.not_like(f'%"verdict":"{verdict}"%'))
     return {
         str(artifact): int(time_us) for artifact, time_us in connection.execute(query.group_by(EVIDENCE.c.artifact))
     }

@@ -75,7 +75,7 @@ _WORDS: Final = (
     (r"larger|bigger|more parameters", Difference("larger", _larger, _params_reason)),
     (
         r"offline|self-hosted|open weights?|local(?:ly)?|downloadable",
-        Difference("offline", _offline, lambda c, _: f"weights at hand: {c.weights.hub_id or 'a local folder'}"),
+        Difference("offline", _offline, lambda c, _: f"open weights: {c.weights.hub_id or 'a local folder'}"),
     ),
     (r"free(?: of charge)?|no cost", Difference("free", _free, lambda c, _: "free by its source")),
     *(
@@ -226,5 +226,7 @@ def _no_answer(rejected: Artifact, differences: Sequence[Difference], found: Alt
         if name in names and sized and rejected.params is not None:
             params, slug = sized[end]
             return f"nothing {name} does this; the {word} other is {slug} with {params:,} parameters{unknown}"
+    if rejected.params is None and {"smaller", "larger"} & set(names):
+        return f"the size of {rejected.slug} is unknown, so nothing can be shown to be smaller or larger"
     wanted = f" and is {', '.join(names)}" if names else ""
     return f"nothing else known does the job of {rejected.slug}{wanted}{unknown}"

@@ -58,6 +58,13 @@ def test_no_answer_is_an_answer(engine: Engine) -> None:
     assert "86,000,000" in answer.message
 
 
+def test_what_cannot_be_judged_is_said(engine: Engine) -> None:
+    request = SearchRequest("but smaller", LOCAL)
+    answer = find_different(engine, "dan/closed-eyes", "but smaller", request)
+    assert answer.results == ()
+    assert "the size of dan--closed-eyes is unknown" in answer.message
+
+
 def test_it_counts_as_a_search(engine: Engine) -> None:
     _different(engine, "ben/large-eyes", "but smaller")
     assert show_artifact(engine.home, "ann/small-eyes").times_matched == 1

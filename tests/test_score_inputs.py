@@ -33,6 +33,8 @@ def test_inputs_are_read_from_the_store(home: Home) -> None:
         make_evidence("ann/a", "refuted", claim="cl_1", tier="text", time_us=NOW - 5),
         make_evidence("ann/a", "inconclusive", claim="cl_2", time_us=NOW + 1),
         make_evidence("ann/a", "verified", claim="cl_withdrawn", time_us=NOW - 7),
+        make_evidence("ann/a", "unverifiable", claim="cl_unknown", time_us=NOW - 1),  # found nothing out
+        make_evidence("bob/b", "error", claim="cl_broken", time_us=NOW - 1),
     ]
     with home.store.writing() as connection:
         catalogue.save_artifacts(connection, [base, derived])
