@@ -276,6 +276,7 @@ def test_ctrl_c_in_ingest_exits_130_and_resumes(tmp_path: Path) -> None:
         _, errors = child.communicate(timeout=60)
     assert child.returncode == 130
     assert "Traceback" not in errors
+    assert "matchgraph: interrupted; what is finished is kept" in errors
     done = _matchgraph("ingest", str(source), "--json", MATCHGRAPH_HOME=str(tmp_path / "home"))
     document = json.loads(done.stdout)
     assert document["accepted"] == 12_000
