@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -11,10 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import Connection
 
 from graph.digest import text_digest
 from graph.errors import QueryError, SourceError, UnknownArtifact
-from graph.events import Actor, Delivered, OutcomeEvent, SearchEvent, new_id, now_us
+from graph.events import Actor, CatalogueEvent, Delivered, OutcomeEvent, SearchEvent, new_id, now_us
 from graph.home import Home, open_home
 from graph.settings import Settings
 from graph.store import catalogue, log
@@ -74,7 +76,8 @@ class _Scores:
 def evaluate_search(settings: Settings, files: EvaluateFiles, on_progress: OnProgress = silent) -> dict[str, Any]:
     """The measures of every set, all, seen and unseen, and their paired differences, as one JSON document.
 
-    Abstained queries are ranked all the same; exploration is off; no user's home is touched.
+    Abstained queries are ranked all the same; exploration is off; no user's home is touched. Equal scores (a query
+    without a word that BM25 knows scores 0 everywhere) are ranked in the order of the catalogue file.
 
     Raises
     ------
@@ -211,15 +214,27 @@ def _rank_all(
 ) -> dict[str, _Scores]:  # fmt: skip
     with engine.home.store.reading() as connection:
         engine.memory.refresh(connection)
+        line = _catalogue_order(connection)
     scores = {name: _Scores() for name in names}
     as_of = now_us()
     for number, judged in enumerate(queries, start=1):
         text = read_query(judged.text).text
         for name in names:
-            ranked = engine.score(text, vectors[text], parts=SETS[name], as_of_us=as_of)
-            scores[name].add([item.artifact for item in ranked[:_DEPTH]], judged.rel)
+            scored = engine.score(text, vectors[text], parts=SETS[name], as_of_us=as_of)
+            ranked = heapq.nsmallest(_DEPTH, scored, key=lambda item: (-item.score, line[item.artifact]))
+            scores[name].add([item.artifact for item in ranked], judged.rel)
         tell(Progress("search", number, len(queries)))
     return scores
+
+
+def _catalogue_order(connection: Connection) -> dict[str, int]:
+    """The place of each artifact in the catalogue file, by id: equal scores are ranked in this order, not by name."""
+    added = (
+        event.subject
+        for event in log.read_events(connection, kind="catalogue")
+        if isinstance(event, CatalogueEvent) and event.action == "artifact_added"
+    )
+    return {artifact: place for place, artifact in enumerate(added)}
 
 
 def _different(engine: Engine, cases: Sequence[Judged], seen_ids: frozenset[str], tell: OnProgress) -> dict[str, Any]:

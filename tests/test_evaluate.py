@@ -73,6 +73,15 @@ def test_a_log_teaches_and_seen_is_told_from_unseen(tmp_path: Path) -> None:
     json.dumps(found, allow_nan=False)
 
 
+def test_equal_scores_are_ranked_in_the_order_of_the_file(tmp_path: Path) -> None:
+    unknown = [{"qid": "z", "text": "zebra", "rel": ["b/draw"]}]
+    values = []
+    for rows in (CATALOGUE, CATALOGUE[::-1]):
+        found = evaluate_search(Settings(home=tmp_path), _files(tmp_path, catalog=rows, queries=unknown))
+        values.append(found["sets"]["lexical"]["all"]["mrr@10"]["value"])
+    assert values == [1 / 4, 1.0]
+
+
 def test_no_home_of_the_user_is_touched(tmp_path: Path, home: Home) -> None:
     evaluate_search(home.settings, _files(tmp_path, catalog=CATALOGUE, queries=QUERIES, log=LOG))
     assert graph_stats(home).searches == 0
