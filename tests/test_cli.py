@@ -19,9 +19,12 @@ from small_catalogue import build_small
 from sqlalchemy import update
 from typer.testing import CliRunner, Result
 
+import cli.main
 import search.engine
 import search.reports
+from cli.find_commands import measured_words
 from cli.main import app
+from graph.claims import ClaimReport, Interval
 from graph.contracts import schemas
 from graph.errors import MatchgraphError
 from graph.home import Home
@@ -316,3 +319,26 @@ def _demo(base: Path, own: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "cli.main", "demo", "--home", str(base)]
     environment = {**os.environ, "MATCHGRAPH_HOME": str(own)}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=290)
+
+
+@pytest.mark.parametrize(("method", "said"), [("whole-set", "whole set ["), ("clopper-pearson", "95% [")])
+def test_an_interval_says_what_kind_it_is(method: str, said: str) -> None:
+    interval = Interval(low=96.9, high=97.9, level=1.0 if method == "whole-set" else 0.95, method=method)
+    claim = ClaimReport(id="cl", artifact="a", metric="accuracy", measured=97.4, interval=interval, n=540)
+    assert said in (measured_words(claim) or "")
+
+
+def test_an_error_of_our_own_is_one_line_that_asks_for_a_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("division\nby zero")
+
+    monkeypatch.setattr(cli.main, "app", broken)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main.run()
+    assert stopped.value.code == 1
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 1
+    assert "internal error: ZeroDivisionError: division by zero" in errors
+    assert "--verbose" in errors

@@ -422,6 +422,17 @@ def test_an_interrupted_run_goes_on_where_it_stopped(home: Home, examples: Path,
     assert outcomes(home, artifacts[1]) == [("refuted", None)]
 
 
+def test_checks_alone_run_nothing(home: Home, examples: Path) -> None:
+    model = str(examples / "models" / "code-or-prose")
+    claims = [("parameters", 93_634.0, {}), ("loads", None, {})]
+    artifact = make_model("ann/prose", TEXT, claims, path=model)
+    report = verify(home, artifact, run_models=False)
+    assert (report.units_run, report.import_s) == (0, 0.0)
+    assert report.units_left > 0
+    with home.store.reading() as connection:
+        assert {record.kind for record in all_evidence(connection, artifact.id)} == {"observation"}
+
+
 @pytest.mark.slow
 def test_the_budget_leaves_claims_as_claimed(home: Home, examples: Path, worker: Zygote) -> None:
     artifact = example_artifacts(examples)["prose"]

@@ -58,6 +58,20 @@ def adds_up(report: Any) -> bool:
     )
 
 
+def test_a_change_is_written_with_what_ranks_depend_on(home: Home, tmp_path: Path) -> None:
+    source = tmp_path / "matchgraph.yml"
+    for downloads in (7, 9):
+        source.write_text(
+            f"artifact: {{name: x, type: model, license: mit, signals: {{downloads: {downloads}}}}}\n"
+            "capabilities: [{id: a, name: does it, task: vision.image-classification, description: Does it.}]\n",
+            encoding="utf-8",
+        )
+        ingest(home, [source])
+    with home.store.reading() as connection:
+        told = [(e.action, e.detail["signals"]) for e in read_events(connection, kind="catalogue") if e.subject == "x"]
+    assert told == [("artifact_added", {"downloads": 7}), ("artifact_changed", {"downloads": 9})]
+
+
 def test_ingest_then_build_then_both_again(home: Home, folder: Path) -> None:
     encoder = WordEncoder()
     first = ingest(home, [folder])
