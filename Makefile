@@ -43,7 +43,7 @@ schemas: $(INSTALLED)
 
 # The tables of digests that make the examples trusted and their data sets known.
 known: $(INSTALLED)
-	@$(BIN)/python -m inference.known
+	@$(BIN)/python -m inference.models.known
 
 # Long runs; their results are committed under benchmarks/.
 battery: $(INSTALLED)

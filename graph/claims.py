@@ -24,7 +24,11 @@ class _Record(BaseModel):
 
 
 class Scope(_Record):
-    """Under which conditions a claim is made or a number was measured; None is "not said"."""
+    """Under which conditions a claim is made or a number was measured; None is "not said".
+
+    `steps` are denoising steps, `size` a picture's ("256x256"), `reference` what a ratio or a loss is taken against
+    ("float32", "batch 1").
+    """
 
     dataset: str | None = None
     device: str | None = None
@@ -33,6 +37,9 @@ class Scope(_Record):
     batch_size: int | None = Field(default=None, ge=1)
     threads: int | None = Field(default=None, ge=1)
     loader: str | None = None
+    steps: int | None = Field(default=None, ge=1)
+    size: str | None = None
+    reference: str | None = None
     note: str | None = Field(default=None, max_length=500)
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graph.claims import Claim, DataUsed
 from graph.metrics import METRICS
-from inference.data import same_name
+from inference.data.sets import same_name
 from inference.ground import Ground
 from inference.probes.base import FailureCode, Measured
 from inference.routing import Finding, loader_of, unusable

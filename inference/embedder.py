@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graph.errors import ModelError
-from inference.digests import FileDigests
 from inference.encoder_recipe import EncoderInfo, read_recipe
-from inference.locate import MINILM, find_hub_model, packaged_minilm
+from inference.models.digests import FileDigests
+from inference.models.locate import MINILM, find_hub_model, packaged_minilm
 
 BATCH: Final = 32
 """Texts encoded at once, of similar length."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from graph.digest import digest_of
 from graph.errors import ModelError
-from inference.digests import FileDigests
+from inference.models.digests import FileDigests
 
 _LARGEST_JSON_BYTES: Final = 4 << 20
 _LARGEST_LENGTH: Final = 1 << 20

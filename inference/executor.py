@@ -27,15 +27,15 @@ from graph.store.evidence import (
     trusted_names,
 )
 from inference.conclude import UnitResult, conclude
-from inference.data import open_data
-from inference.digests import FileDigests
+from inference.data.sets import open_data
 from inference.ground import Ground, Shelf, survey
-from inference.locate import locate_model
+from inference.models.digests import FileDigests
+from inference.models.locate import locate_model
 from inference.probes import LOADING, PROBES
 from inference.records import History, evidence_of, observations_of_files, observations_of_unit, sealed
 from inference.routing import Need, route
+from inference.sandbox.zygote import Zygote
 from inference.units import Unit, plan_units, result_of, run_unit
-from inference.zygote import Zygote
 
 DEVICES: Final = ("cpu",)
 CLAIMED: Final = "claimed"

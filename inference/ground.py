@@ -12,14 +12,14 @@ from typing import Final, Literal
 from graph.artifacts import Artifact, Capability
 from graph.claims import ModelUsed
 from graph.errors import ModelError
-from inference.data import BUILT_IN, LabelledSet, built_in, same_name
-from inference.digests import FileDigests, model_used
-from inference.facts import ModelFacts, inspect_model
-from inference.locate import locate_model
+from inference.data.sets import BUILT_IN, LabelledSet, built_in, same_name
+from inference.models.digests import FileDigests, model_used
+from inference.models.facts import ModelFacts, inspect_model
+from inference.models.locate import locate_model
 from inference.probes.base import Subject, same_label
 from inference.stage import counts
 
-MODELS_FILE: Final = Path(__file__).with_name("known_models.json")
+MODELS_FILE: Final = Path(__file__).parent / "models" / "known_models.json"
 LOADERS: Final = ("transformers", "sentence-transformers")
 """Libraries whose models the probes load."""
 

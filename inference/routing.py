@@ -9,7 +9,7 @@ from typing import Any, Final
 from graph.claims import Claim, Tier
 from graph.metrics import METRICS
 from graph.taxonomy import full_task, task_words
-from inference.data import LabelledSet
+from inference.data.sets import LabelledSet
 from inference.ground import Ground, Shelf
 from inference.probes import LOADING, WITH_DATA
 from inference.probes.embedding import TASKS as EMBEDDING_TASKS

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from graph.errors import ModelError
-from inference.data import LabelledSet
-from inference.files import ModelFile
+from inference.data.sets import LabelledSet
+from inference.models.files import ModelFile
 from inference.probes.embedding import shown_triples
 
 STAGED: Final = (

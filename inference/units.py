@@ -11,13 +11,13 @@ from graph.claims import Claim
 from graph.digest import digest_of
 from graph.errors import ModelError
 from inference.conclude import UnitResult
-from inference.data import LabelledSet
+from inference.data.sets import LabelledSet
 from inference.ground import Ground
 from inference.probes import LOADING, PROBES, WITHOUT_DATA
 from inference.records import library_versions, processor
 from inference.routing import Need
+from inference.sandbox.zygote import Answer, Limits, Zygote
 from inference.stage import stage_items, stage_model
-from inference.zygote import Answer, Limits, Zygote
 
 SEED: Final = 0
 _BASE_MEMORY_BYTES: Final = 3 << 30

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from graph.errors import SourceError
-from inference.data import LabelledSet, built_in, known_sets, open_data, same_name
-from inference.known import compute_known_data
+from inference.data.sets import LabelledSet, built_in, known_sets, open_data, same_name
+from inference.models.known import compute_known_data
 from inference.probes.base import RawAnswers, RunTask, Subject, score_answers, shuffled_control
 from inference.probes.classification import ClassificationProbe, staged_items
 from inference.probes.embedding import SimilarityProbe, shown_triples
@@ -65,7 +65,7 @@ def test_numbers_as_labels_are_words(tmp_path: Path) -> None:
 @given(st.integers(0, 3), st.sampled_from(["text", "label"]), st.text(st.characters(codec="utf-8"), min_size=1))
 def test_changing_any_cell_changes_the_digest(row: int, column: str, added: str) -> None:
     def digest(rows: list[tuple[str, str]]) -> str:
-        from inference.data import _content_digest
+        from inference.data.sets import _content_digest
 
         return _content_digest("text", (text.encode() for text, _ in rows), [label for _, label in rows])
 

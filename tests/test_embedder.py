@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from graph.errors import ModelError
-from inference.digests import FileDigests
 from inference.embedder import BATCH, Encoder, open_encoder
 from inference.encoder_recipe import EncoderInfo, read_recipe
-from inference.locate import MINILM, find_hub_model, packaged_minilm
+from inference.models.digests import FileDigests
+from inference.models.locate import MINILM, find_hub_model, packaged_minilm
 
 TEXTS = [
     "A cat sits on the mat.",

@@ -32,10 +32,10 @@ from graph.store.evidence import (
 )
 from inference.executor import VerifyOptions, VerifyProgress, VerifyReport, verify_artifacts
 from inference.ground import known_models
-from inference.known import compute_known_models
-from inference.locate import MINILM, packaged_minilm
+from inference.models.known import compute_known_models
+from inference.models.locate import MINILM, packaged_minilm
 from inference.records import without_paths
-from inference.zygote import Zygote
+from inference.sandbox.zygote import Zygote
 
 IMAGE, TEXT, SIMILAR = "vision.image-classification", "text.text-classification", "text.sentence-similarity"
 
@@ -389,7 +389,7 @@ def test_the_same_model_under_two_names_is_run_once(ran: Ran) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="needs the system's death signal")
 def test_a_killed_run_leaves_no_worker_behind() -> None:
     code = (
-        "import os, sys, threading, time; sys.path.insert(0, '.'); from inference.zygote import Zygote\n"
+        "import os, sys, threading, time; sys.path.insert(0, '.'); from inference.sandbox.zygote import Zygote\n"
         "zygote = Zygote(['torch', 'transformers.pipelines'])\n"
         "end = lambda: (time.sleep(0.6), print(zygote._process.pid, flush=True), os._exit(1))\n"
         "threading.Thread(target=end).start()\n"

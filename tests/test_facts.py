@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from graph.errors import ModelError
-from inference.architectures import label_names, task_of_architecture, task_of_pipeline
-from inference.facts import inspect_model, looks_like_model
-from inference.files import list_files, read_json
-from inference.headers import gguf_header, safetensors_tensors
-from inference.locate import packaged_minilm
+from inference.models.architectures import label_names, task_of_architecture, task_of_pipeline
+from inference.models.facts import inspect_model, looks_like_model
+from inference.models.files import list_files, read_json
+from inference.models.headers import gguf_header, safetensors_tensors
+from inference.models.locate import packaged_minilm
 
 
 def model_folder(folder: Path, **files: bytes) -> Path:
@@ -95,7 +95,7 @@ def test_tasks_agree_with_the_librarys_own_mappings() -> None:
 
 def test_no_torch_is_imported() -> None:
     code = (
-        "import sys; from pathlib import Path; from inference.facts import inspect_model; "
+        "import sys; from pathlib import Path; from inference.models.facts import inspect_model; "
         "inspect_model(Path('examples/models/digits-mobilevit')); "
         "print(sorted({'torch', 'transformers', 'tokenizers', 'diffusers'} & set(sys.modules)))"
     )

@@ -19,13 +19,13 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from graph.metrics import METRICS
-from inference.data import LabelledSet, built_in, open_data
-from inference.facts import inspect_model
-from inference.locate import packaged_minilm
+from inference.data.sets import LabelledSet, built_in, open_data
+from inference.models.facts import inspect_model
+from inference.models.locate import packaged_minilm
 from inference.probes import PROBES
 from inference.probes.base import Measured, ProbeFailure, loading
+from inference.sandbox.zygote import Answer, Limits, Zygote, _judge, scrubbed_environment
 from inference.stage import stage_items, stage_model
-from inference.zygote import Answer, Limits, Zygote, _judge, scrubbed_environment
 
 pytestmark = pytest.mark.slow
 LIMITS = Limits(memory_bytes=4 << 30, cpu_s=60)
@@ -273,7 +273,7 @@ def test_leaving_ends_the_worker_and_its_scratch(digits: Path) -> None:
 INTERRUPTED = """
 import sys, threading, time
 from pathlib import Path
-from inference.zygote import Limits, Zygote
+from inference.sandbox.zygote import Limits, Zygote
 
 def tell():
     while not zygote._child:

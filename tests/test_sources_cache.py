@@ -13,7 +13,7 @@ from huggingface_hub import scan_cache_dir, try_to_load_from_cache
 
 from indexer.sources import Entry, detect_kind, read_source, render_inventory
 from indexer.sources.inventory import readable_bytes
-from inference.cache import check_blobs, current_snapshot, repository_folders
+from inference.models.cache import check_blobs, current_snapshot, repository_folders
 
 FILES = {"config.json": config(), "model.safetensors": tensors()}
 

@@ -15,7 +15,7 @@ from graph.artifacts import Artifact
 from graph.errors import SourceError
 from indexer.sources import Entry, detect_kind, read_source
 from indexer.sources.cards import Card, first_paragraph, read_card
-from inference.files import list_files
+from inference.models.files import list_files
 
 
 def model(folder: Path, card: str | None = CARD, **results: str) -> Path:

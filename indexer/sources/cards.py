@@ -18,7 +18,7 @@ from graph.errors import SourceError
 from graph.taxonomy import full_task
 from indexer.sources.findings import LONGEST_LINE, clean_text
 from indexer.sources.nodes import has_aliases, read_documents
-from inference.files import Listing, ModelFile
+from inference.models.files import Listing, ModelFile
 
 LARGEST_CARD_BYTES: Final = 1_000_000
 LARGEST_METADATA_CHARS: Final = 200_000

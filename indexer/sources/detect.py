@@ -14,7 +14,7 @@ from indexer.sources.hf_cache import cache_folder, read_cache
 from indexer.sources.lines import read_json_lines
 from indexer.sources.manifest import OWN_NAMES, SUFFIXES, manifest_files, read_manifests
 from indexer.sources.models import model_folders, read_models
-from inference.cache import is_cache
+from inference.models.cache import is_cache
 
 KINDS: Final = ("manifest", "model", "hf_cache", "catalogue", "apibench")
 

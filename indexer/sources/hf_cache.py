@@ -9,7 +9,7 @@ from pathlib import Path
 from graph.errors import ModelError, ModelRefused, SourceError
 from indexer.sources.entry import ALTERED, BROKEN, INCOMPLETE, NO_WEIGHTS, NOT_A_MODEL, REFUSED, Entry, rejected
 from indexer.sources.models import read_model, with_warnings
-from inference.cache import (
+from inference.models.cache import (
     BlobReport,
     Snapshot,
     current_snapshot,
@@ -19,7 +19,7 @@ from inference.cache import (
     repository_folders,
     repository_id,
 )
-from inference.cache import check_blobs as blob_report
+from inference.models.cache import check_blobs as blob_report
 
 MOST_NAMED = 3
 """How many altered or odd blobs a message names; it counts the rest."""

@@ -27,8 +27,8 @@ from indexer.sources.entry import (
     rejected,
 )
 from indexer.sources.findings import LONGEST_LINE, clean_text
-from inference.facts import ModelFacts, inspect_model, looks_like_model
-from inference.files import Listing
+from inference.models.facts import ModelFacts, inspect_model, looks_like_model
+from inference.models.files import Listing
 
 _BUCKET_OF_KIND: Final = {"pickle": PICKLE_ONLY, "gguf": GGUF, "onnx": ONNX, "adapter": ADAPTER}
 _BUCKET_OF_REASON: Final = {"no_weights": INCOMPLETE, "load_failed": BROKEN}

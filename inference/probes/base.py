@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
 
-from inference.data import ItemKind, LabelledSet
+from graph.claims import Interval, Scope, Tier
+from inference.data.sets import ItemKind, LabelledSet
 
 ANSWER_LIMIT: Final = 200_000
 LOAD_SAFELY: Final = {"local_files_only": True, "trust_remote_code": False}
@@ -35,7 +36,10 @@ class ProbeInfo:
     """What a probe declares before it runs.
 
     `tasks` are those it fits (`domain.task`; empty: all); `needs` the kind of labelled set, None where it needs
-    none; `modules` what the worker imports for it; `control` the negative control whose result goes into the record.
+    none; `modules` what the worker imports for it; `control` the negative control whose result goes into the record;
+    `declared` the thresholds that "works" means here, in words with numbers. `settings` names the fields of a claim's
+    scope that a run takes over (`RunTask.settings`). `alone`: it measures time, nothing else may run meanwhile.
+    `architecture`: it also runs on the bare architecture with initialised weights.
     """
 
     name: str
@@ -45,25 +49,65 @@ class ProbeInfo:
     needs: ItemKind | None = None
     modules: tuple[str, ...] = ("torch", "transformers.pipelines")
     control: str = ""
+    declared: str = ""
+    settings: tuple[str, ...] = ()
+    alone: bool = False
+    architecture: bool = False
 
 
 @dataclass(frozen=True)
 class Subject:
-    """The model a probe looks at, from its files' headers: bytes, parameters (None: unknown), task, label names."""
+    """The model a probe looks at, from its files' headers: bytes, parameters (None: unknown), task, label names.
+
+    `library` loads it (transformers, sentence-transformers, diffusers); `tier` is `architecture` where only its
+    configuration is at hand.
+    """
 
     size_bytes: int
     parameters: int | None
     task: str | None
     labels: tuple[str, ...] = ()
+    library: str = "transformers"
+    tier: Tier = "artifact"
 
 
 @dataclass(frozen=True)
 class RunTask:
-    """What the child gets: the staged model folder, the staged items without labels, and a seed."""
+    """What the child gets: the staged model folder, the staged items without labels, a seed, and settings.
+
+    `settings` are fields of `Scope` that the claims of this unit state (steps, batch_size, precision…); what is not
+    named there is the probe's to choose. `initialised`: the folder holds a configuration only, and the weights are to
+    be initialised.
+    """
 
     folder: Path
     items: Path | None
     seed: int = 0
+    settings: Mapping[str, str | int] = field(default_factory=dict)
+    initialised: bool = False
+
+
+class Measurement(BaseModel):
+    """One number or fact that a probe found, in the metric's unit, with the scope under which it holds.
+
+    How it is judged follows from what it carries: `holds` a fact (`value` names what was tried); `successes` and `n`
+    a share of right answers (for `runs` with `chance`, 0..1); `interval` a sampled number; nothing of these an exact
+    one. A metric that is not in `graph.metrics` is only observed. The most ordinary scope comes first.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metric: str
+    value: float | str
+    holds: bool | None = None
+    successes: int | None = Field(default=None, ge=0)
+    n: int | None = Field(default=None, ge=1)
+    chance: float | None = Field(default=None, ge=0, le=1)
+    interval: Interval | None = None
+    scope: Scope = Scope()
+    control: dict[str, Any] | None = None
+    flags: tuple[str, ...] = ()
+    detail: str = Field(default="", max_length=500)
 
 
 class Measured(BaseModel):
@@ -85,6 +129,7 @@ class Measured(BaseModel):
     classes: int | None = None
     control: dict[str, Any] | None = None
     flags: tuple[str, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
 
 
 class Probe(Protocol):

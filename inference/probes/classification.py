@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
-from inference.data import ItemKind, LabelledSet
+from inference.data.sets import ItemKind, LabelledSet
 from inference.probes.base import (
     LOAD_SAFELY,
     Measured,

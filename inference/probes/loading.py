@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from inference.data import LabelledSet
+from inference.data.sets import LabelledSet
 from inference.probes.base import (
     LOAD_SAFELY,
     Answer,

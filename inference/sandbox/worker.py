@@ -1,7 +1,7 @@
 """The worker: a clean process that imports the libraries once and forks one locked-down child per unit of work.
 
-Started by `inference.zygote` with a scrubbed environment and one socket. It runs no torch operation itself, so its
-one thread can fork safely. Per line of JSON on the socket, it
+Started by `inference.sandbox.zygote` with a scrubbed environment and one socket. It runs no torch operation itself,
+so its one thread can fork safely. Per line of JSON on the socket, it
 
 - `run`: forks a child that owns a process group, limits itself, runs one probe and writes two lines to the pipe that
   came with the request: the layers that protect it, written before the model is touched, and the answer;

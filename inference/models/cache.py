@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from graph.errors import ModelError, ModelRefused
-from inference.files import Bounds, ModelFile, resolve_file, shared_store
+from inference.models.files import Bounds, ModelFile, resolve_file, shared_store
 
 BlobState = Literal["good", "altered", "not_checkable", "escape"]
 _MODEL: Final = "models--"

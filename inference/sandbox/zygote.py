@@ -28,9 +28,10 @@ ANSWER_BYTES: Final = 16 << 20
 START_S: Final = 180.0
 STOP_S: Final = 0.5
 """An idle worker leaves at once; one that still imports does not hear, and is killed."""
-_ROOT: Final = Path(__file__).resolve().parents[1]
+_ROOT: Final = Path(__file__).resolve().parents[2]
 _START: Final = (
-    "import sys; sys.path.insert(0, {root!r}); from inference.worker import main; main(int(sys.argv[1]), sys.argv[2:])"
+    "import sys; sys.path.insert(0, {root!r}); from inference.sandbox.worker import main; "
+    "main(int(sys.argv[1]), sys.argv[2:])"
 )
 
 

@@ -1,6 +1,6 @@
 """The committed tables of known things: models of the examples (safe to run), labelled sets (declared by nobody).
 
-`python -m inference.known` writes both anew from `examples/` and the package of all-MiniLM-L6-v2.
+`python -m inference.models.known` writes both anew from `examples/` and the package of all-MiniLM-L6-v2.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import sys
 from pathlib import Path
 from typing import Final
 
-EXAMPLES: Final = Path(__file__).resolve().parents[1] / "examples"
+EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
 
 
 def compute_known_models(examples: Path = EXAMPLES) -> dict[str, str]:
     """The table of known models as the files now are: digest to name, sorted by name."""
     from graph.artifacts import Artifact, Source, Weights
-    from inference.digests import FileDigests
     from inference.ground import survey
-    from inference.locate import MINILM, packaged_minilm
+    from inference.models.digests import FileDigests
+    from inference.models.locate import MINILM, packaged_minilm
 
     folders = {folder.name: folder for folder in (examples / "models").glob("*") if (folder / "config.json").exists()}
     packaged = packaged_minilm()
@@ -36,7 +36,7 @@ def compute_known_models(examples: Path = EXAMPLES) -> dict[str, str]:
 
 def compute_known_data(examples: Path = EXAMPLES) -> dict[str, str]:
     """The table of known labelled sets as the files now are: content digest to name, built-in ones first."""
-    from inference.data import BUILT_IN, built_in, open_data
+    from inference.data.sets import BUILT_IN, built_in, open_data
 
     sets = [built_in(name) for name in BUILT_IN]
     sets += [open_data(file.stem, file) for file in sorted((examples / "data").glob("*.csv"))]
@@ -45,7 +45,7 @@ def compute_known_data(examples: Path = EXAMPLES) -> dict[str, str]:
 
 def write_tables() -> None:
     """Write both tables anew."""
-    from inference.data import KNOWN_FILE
+    from inference.data.sets import KNOWN_FILE
     from inference.ground import MODELS_FILE
 
     for file, table in ((MODELS_FILE, compute_known_models()), (KNOWN_FILE, compute_known_data())):

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from graph.errors import ModelError
-from inference.architectures import bounded_count, label_names, task_of_architecture, task_of_pipeline
-from inference.files import FileProblem, Listing, ModelFile, list_files, read_json
-from inference.headers import Tensor, gguf_header, safetensors_tensors
+from inference.models.architectures import bounded_count, label_names, task_of_architecture, task_of_pipeline
+from inference.models.files import FileProblem, Listing, ModelFile, list_files, read_json
+from inference.models.headers import Tensor, gguf_header, safetensors_tensors
 
 __all__ = ["FileProblem", "ModelFacts", "ModelFile", "inspect_model", "looks_like_model"]
 
