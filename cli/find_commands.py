@@ -82,6 +82,9 @@ def compare(
 
 def show(
     name: Annotated[str, typer.Argument(help="An artifact (id, slug or name) or a capability:// URI.")],
+    form: Annotated[
+        str | None, typer.Option("--format", help="What was measured, for a model card: model-index or eval-results.")
+    ] = None,
     json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
 ) -> None:  # fmt: skip
     """Show everything known of an artifact or a capability.
@@ -91,7 +94,11 @@ def show(
     from search.show import names_capability, show_artifact, show_capability
 
     with opened(home, db) as found:
-        if names_capability(found, name):
+        if form is not None:
+            from search.model_card import render_card
+
+            say(render_card(show_artifact(found, name), form).rstrip())
+        elif names_capability(found, name):
             print_capability(show_capability(found, name), json_=json_)
         else:
             print_artifact(show_artifact(found, name), json_=json_)

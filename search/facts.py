@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection
 
 from graph.artifacts import Artifact
-from graph.claims import ClaimReport, report_claim
+from graph.attempts import Present, stale_reasons
+from graph.claims import Claim, ClaimReport, Evidence, report_claim
 from graph.responses import VerdictCounts
 from graph.store import catalogue
 from graph.store.evidence import deciding_evidence
+from inference.present import present
 
 DECIDED: Final = ("verified", "refuted")
+STALE: Final = "stale"
+"""Flag of a claim whose evidence was made with other files, or another version of a probe or a library."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,31 @@ class ArtifactFacts:
 
 
 def read_facts(connection: Connection, artifacts: Sequence[Artifact]) -> dict[str, ArtifactFacts]:
-    """Facts of artifacts by id."""
+    """Facts of artifacts by id; a claim whose evidence is stale has the flag `stale`."""
+    now = present()
     found = {}
     for artifact in artifacts:
         deciding = deciding_evidence(connection, artifact.id)
+        digest = _newest_digest(deciding)
         claims = catalogue.stated_claims(connection, artifact.id)
-        found[artifact.id] = ArtifactFacts(artifact, tuple(report_claim(c, deciding.get(c.id)) for c in claims))
+        found[artifact.id] = ArtifactFacts(
+            artifact, tuple(_report(claim, deciding.get(claim.id), now, digest) for claim in claims)
+        )
     return found
+
+
+def _report(claim: Claim, record: Evidence | None, now: Present, digest: str | None) -> ClaimReport:
+    report = report_claim(claim, record)
+    if record is None or not stale_reasons(record, now, digest):
+        return report
+    return report.model_copy(update={"flags": tuple(sorted({*report.flags, STALE}))})
+
+
+def _newest_digest(deciding: Mapping[str, Evidence]) -> str | None:
+    """The digest of the model's files when something was last found out about them."""
+    known = [record for record in deciding.values() if record.model is not None]
+    newest = max(known, key=lambda record: (record.time_us, record.id), default=None)
+    return newest.model.digest if newest is not None and newest.model is not None else None
 
 
 def verdict_words(claim: ClaimReport | None) -> str | None:

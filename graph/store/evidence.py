@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
+from graph.attempts import decide
 from graph.claims import Evidence, evidence_id
 from graph.digest import GENESIS, canonical_json, link
 from graph.errors import EvidenceError
@@ -53,35 +54,27 @@ def all_evidence(connection: Connection, artifact: str | None = None) -> Iterato
 
 
 def deciding_evidence(connection: Connection, artifact: str | None = None) -> dict[str, Evidence]:
-    """The evidence that decides each claim, by claim id.
-
-    The first complete attempt decides: a record with a verdict other than `error` and `unverifiable` stays; until
-    there is one, the newest record stands. Output that nobody could judge (`inconclusive`, `no_data`) is no complete
-    attempt, and a record about other weights (another model digest) starts anew. What was too close to call gives way
-    to an attempt on more items, and only to that: trying again on as few until it fits decides nothing.
-    """
-    deciding: dict[str, Evidence] = {}
+    """The evidence that decides each claim, by claim id; the rule is `graph.attempts.decide`."""
+    attempts: dict[str, list[Evidence]] = {}
     for record in all_evidence(connection, artifact):
-        if record.claim is None or record.verdict is None:
-            continue
-        before = deciding.get(record.claim)
-        if before is None or not _complete(before) or _other_weights(before, record) or _tells_more(before, record):
-            deciding[record.claim] = record
-    return deciding
+        if record.claim is not None:
+            attempts.setdefault(record.claim, []).append(record)
+    decided = ((claim, decide(records)) for claim, records in attempts.items())
+    return {claim: record for claim, record in decided if record is not None}
 
 
-def _complete(record: Evidence) -> bool:
-    """Whether a record is of an attempt that came to a judgement."""
-    judged = record.verdict not in ("error", "unverifiable")
-    return judged and (record.verdict, record.reason_code) != ("inconclusive", "no_data")
+def find_evidence(connection: Connection, evidence: str) -> Evidence:
+    """The record with this id.
 
-
-def _tells_more(before: Evidence, record: Evidence) -> bool:
-    return before.verdict == "inconclusive" and _complete(record) and (record.n or 0) > (before.n or 0)
-
-
-def _other_weights(before: Evidence, record: Evidence) -> bool:
-    return before.model is not None and record.model is not None and before.model.digest != record.model.digest
+    Raises
+    ------
+    EvidenceError
+        There is none.
+    """
+    payload = connection.execute(select(EVIDENCE.c.payload).where(EVIDENCE.c.id == evidence)).scalar_one_or_none()
+    if payload is None:
+        raise EvidenceError(f"evidence {evidence}: there is no such record here: `matchgraph show ARTIFACT --json`")
+    return Evidence.model_validate_json(payload)
 
 
 def observations(connection: Connection, artifact: str | None = None) -> list[Evidence]:
