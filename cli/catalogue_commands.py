@@ -1,4 +1,4 @@
-"""ingest, verify, build, snapshots, rollback."""
+"""ingest, build, snapshots, rollback."""
 
 from __future__ import annotations
 
@@ -7,26 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.find_commands import claim_words, measured_words
-from cli.output import note, print_json, print_table, progress, say, say_wrapped, shorten
+from cli.output import note, print_json, print_table, progress, say, shorten
 from cli.session import DatabaseOption, HomeOption, JsonOption, opened
+from cli.verify_commands import BudgetOption, print_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from graph.responses import BuildResponse, IngestResponse, VerifyResponse
+    from graph.work_responses import BuildResponse, IngestResponse
 
 EXIT_PARTLY = 4
-DataOption = Annotated[list[str] | None, typer.Option("--data", help="NAME=PATH of a labelled set; repeatable.")]
-TrustOption = Annotated[list[str] | None, typer.Option("--trust", help="Artifact or digest you trust; repeatable.")]
-BudgetOption = Annotated[
-    float | None, typer.Option("--budget-s", min=0, help="Start no new probe after this many seconds.")
-]
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to an app."""
-    for command in (ingest, verify, build, snapshots, rollback):
+    for command in (ingest, build, snapshots, rollback):
         app.command()(command)
 
 
@@ -49,25 +42,6 @@ def ingest(
         print_ingest(answer)
     if answer.rejected or answer.left_out:
         raise typer.Exit(EXIT_PARTLY if answer.accepted else 1)
-
-
-def verify(
-    artifacts: Annotated[list[str] | None, typer.Argument(help="Which; default all.")] = None,
-    data: DataOption = None, budget_s: BudgetOption = None, trust: TrustOption = None,
-    json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
-) -> None:  # fmt: skip
-    """Check claims and run local models that you trust; finished work is not repeated.
-
-    Example: matchgraph verify my-model --trust my-model --data my-set=labels.csv
-    """
-    from search.reports import verify_response
-
-    with opened(home, db) as found, progress() as tell:
-        answer = verify_response(found, artifacts or [], _named_paths(data), budget_s, tuple(trust or ()), tell)
-    if json_:
-        print_json(answer)
-    else:
-        print_verify(answer)
 
 
 def build(
@@ -147,30 +121,6 @@ def print_ingest(answer: IngestResponse) -> None:
         note("next: matchgraph build")
 
 
-def print_verify(answer: VerifyResponse) -> None:
-    """Print the answer of `verify`."""
-    rows = []
-    for entry in answer.artifacts:
-        for claim in entry.claims:
-            measured = measured_words(claim) or claim.reason_code
-            rows.append((entry.artifact, claim_words(claim), claim.verdict or "claimed", claim.tier, measured))
-    shown = [row for row in rows if row[2] not in ("unverifiable", "claimed")] or rows
-    print_table(["artifact", "claim", "verdict", "tier", "measured or reason"], shown[:60])
-    hidden = len(rows) - len(shown[:60])
-    if hidden:
-        say(f"{hidden} more claims without a decision (--json lists all)")
-    print_counts(answer.counts)
-    say(f"{answer.units_run} units run, {answer.units_resumed} finished before, {answer.units_left} left by the budget")
-    for name in answer.unused_data:
-        note(f"labelled set {name} decided no claim: its name or its labels fit none")
-
-
-def print_counts(counts: Mapping[str, int]) -> None:
-    """Print verdict counts on one line; they sum to all claims."""
-    said = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    say_wrapped(f"{sum(counts.values())} claims: {said or 'none'}")
-
-
 def print_build(answer: BuildResponse, *, report: bool) -> None:
     """Print the answer of `build`."""
     state = "unchanged" if answer.unchanged else "live"
@@ -184,16 +134,6 @@ def print_build(answer: BuildResponse, *, report: bool) -> None:
         rows = [(r.artifact, shorten(r.what, 60), r.reason) for r in answer.refused]
         print_table(["artifact", "what", "why"], rows)
     note('next: matchgraph search "what it should do"')
-
-
-def _named_paths(pairs: list[str] | None) -> dict[str, Path]:
-    found = {}
-    for pair in pairs or []:
-        name, equals, path = pair.partition("=")
-        if not (name and equals and path):
-            raise typer.BadParameter(f"--data {pair}: write NAME=PATH")
-        found[name] = Path(path)
-    return found
 
 
 def _date(time_us: int | None) -> str | None:

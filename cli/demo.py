@@ -19,7 +19,8 @@ from cli.session import read_settings
 if TYPE_CHECKING:
     from graph.claims import ClaimReport
     from graph.home import Home
-    from graph.responses import BuildResponse, SearchResponse, VerifyResponse
+    from graph.responses import SearchResponse
+    from graph.work_responses import BuildResponse, VerifyResponse
     from search.engine import Engine
 
 EXAMPLES: Final = Path(__file__).resolve().parents[1] / "examples"
@@ -58,6 +59,7 @@ def run_demo(base: Path | None, *, json_: bool) -> None:
 
 def _prepare(base: Path) -> tuple[VerifyResponse, BuildResponse]:
     from graph.home import open_home
+    from inference.executor import VerifyOptions
     from search.reports import build_response, ingest_response, verify_response
 
     home = open_home(read_settings(base), throw_away=True)
@@ -67,7 +69,7 @@ def _prepare(base: Path) -> tuple[VerifyResponse, BuildResponse]:
             note("demo: reading the example manifests")
             ingested = ingest_response(home, [EXAMPLES / "artifacts"], None, tell)
             note("demo: running the models that are here (the first time takes a minute or two)")
-            verified = verify_response(home, [], data, None, (), tell)
+            verified = verify_response(home, [], VerifyOptions(data=data), tell)
             note("demo: building the index")
             built = build_response(home, "default", probe=False, budget_s=None, on_progress=tell)
         _keep_query(home)

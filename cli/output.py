@@ -101,19 +101,31 @@ def progress() -> Iterator[Callable[[Progress], None]]:
         yield _plain_progress()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
     tasks: dict[str, TaskID] = {}
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
 
         def tell(heard: Progress) -> None:
             if heard.stage not in tasks:
-                tasks[heard.stage] = bars.add_task(clean(heard.stage), total=heard.total)
-            bars.update(tasks[heard.stage], completed=heard.done, total=heard.total)
+                tasks[heard.stage] = bars.add_task(clean(heard.stage), total=heard.total, left="")
+            bars.update(tasks[heard.stage], completed=heard.done, total=heard.total, left=_left_words(heard))
 
         yield tell
+
+
+def _left_words(heard: Progress) -> str:
+    return "" if heard.left_s is None else f"about {seconds_words(heard.left_s)} left"
+
+
+def seconds_words(seconds: float) -> str:
+    """Seconds for people: "8 s", "2 min 05 s", "1 h 02 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min {whole % 60:02} s" if whole < 3600 else f"{whole // 3600} h {whole // 60 % 60:02} min"
 
 
 def _plain_progress() -> Callable[[Progress], None]:
@@ -124,6 +136,7 @@ def _plain_progress() -> Callable[[Progress], None]:
         if time.monotonic() - last >= _PLAIN_EVERY_S:
             last = time.monotonic()
             of = "" if heard.total is None else f" of {heard.total}"
-            note(f"{heard.stage}: {heard.done}{of}")
+            left = _left_words(heard)
+            note(f"{heard.stage}: {heard.done}{of}{left and f', {left}'}")
 
     return tell

@@ -1,17 +1,13 @@
-"""serve, evaluate search, demo."""
+"""serve, demo."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from cli.output import note, print_json, print_table, progress, say
-from cli.session import DatabaseOption, HomeOption, JsonOption, opened, read_settings
-
-evaluate_app = typer.Typer(help="Measure search against labelled queries.", no_args_is_help=True)
-MEASURES = ("ndcg@10", "recall@1", "recall@5", "recall@10", "mrr@10")
+from cli.session import DatabaseOption, HomeOption, JsonOption, opened
 
 
 def register(app: typer.Typer) -> None:
@@ -52,58 +48,3 @@ def demo(
     from cli.demo import run_demo
 
     run_demo(home, json_=json_)
-
-
-@evaluate_app.callback()
-def evaluate() -> None:
-    """Measure search against labelled queries."""
-
-
-@evaluate_app.command("search")
-def evaluate_search_command(
-    catalog: Annotated[Path, typer.Option("--catalog", help="JSON Lines {id, name, description, …}.")],
-    queries: Annotated[Path, typer.Option("--queries", help="JSON Lines {qid, text, rel}.")],
-    log: Annotated[Path | None, typer.Option("--log", help="JSON Lines {qid, text, rel}: past successes.")] = None,
-    different: Annotated[
-        Path | None, typer.Option("--different", help="JSON Lines {qid, text, reject, phrase, rel}.")
-    ] = None,
-    json_: JsonOption = False,
-    home: HomeOption = None,
-) -> None:
-    """Rank labelled queries in a throw-away home; nDCG@10 and recall with intervals.
-
-    Example: matchgraph evaluate search --catalog models.jsonl --queries queries.jsonl
-    """
-    from search.evaluate import EvaluateFiles, evaluate_search
-
-    files = EvaluateFiles(catalog, queries, log, different)
-    with progress() as tell:
-        answer = evaluate_search(read_settings(home), files, tell)
-    if json_:
-        print_json(answer)
-    else:
-        print_evaluation(answer)
-
-
-def print_evaluation(answer: dict[str, Any]) -> None:
-    """Print the answer of `evaluate search`."""
-    rows = [
-        (name, group, part["n"], _estimate(part["ndcg@10"]), *(f"{part[m]['value']:.3f}" for m in MEASURES[1:]))
-        for name, sets in answer["sets"].items()
-        if sets
-        for group, part in sets.items()
-        if part["n"]
-    ]
-    short = [name.replace("recall", "R").replace("mrr", "MRR") for name in MEASURES[1:]]
-    print_table(["set", "queries", "n", "nDCG@10 [95 %]", *short], rows, right=(2,))
-    for name, groups in answer["paired"].items():
-        for group, part in (groups or {}).items():
-            if part["n"]:
-                say(f"{name}, {group}: {part['value']:+.3f} [{part['low']:+.3f}, {part['high']:+.3f}], n {part['n']}")
-    missing = [name for name, sets in answer["sets"].items() if sets is None]
-    if missing:
-        note(f"not measured: {', '.join(missing)}")
-
-
-def _estimate(value: dict[str, float]) -> str:
-    return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"

@@ -87,12 +87,16 @@ class Interval(_Record):
 
 
 class DataUsed(_Record):
-    """The labelled set behind a number; `declared_by` is `known` where the digest is known, else `operator`."""
+    """The labelled set behind a number; `declared_by` is `known` where the digest is known, else `operator`.
+
+    `whole` is how many items the known set has of which this is a part; None where it is no part of one.
+    """
 
     name: str
     digest: str
     declared_by: Literal["known", "operator"]
     items: int = Field(ge=0)
+    whole: int | None = Field(default=None, ge=1)
 
 
 class ModelUsed(_Record):

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from graph import responses
+from graph import model_comparison, responses, work_responses
 from graph.artifacts import Artifact
 from graph.claims import Claim, ClaimReport, Evidence
 from graph.events import EVENT
@@ -16,20 +16,22 @@ from graph.events import EVENT
 CONTRACTS: Final[dict[str, type[BaseModel]]] = {
     "artifact": Artifact,
     "artifact-report": responses.ArtifactReport,
-    "build": responses.BuildResponse,
+    "build": work_responses.BuildResponse,
     "capability-report": responses.CanonicalReport,
     "claim": Claim,
     "claim-report": ClaimReport,
     "compare": responses.CompareResponse,
+    "evaluate-models": model_comparison.EvaluateModelsResponse,
     "evaluate-search": responses.EvaluateResponse,
     "evidence": Evidence,
     "graph-stats": responses.GraphStats,
     "health": responses.Health,
-    "ingest": responses.IngestResponse,
+    "ingest": work_responses.IngestResponse,
     "outcome": responses.OutcomeResponse,
+    "plan": work_responses.PlanResponse,
     "search": responses.SearchResponse,
-    "snapshot": responses.SnapshotInfo,
-    "verify": responses.VerifyResponse,
+    "snapshot": work_responses.SnapshotInfo,
+    "verify": work_responses.VerifyResponse,
 }
 
 

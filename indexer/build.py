@@ -200,6 +200,6 @@ def _verify(
     from inference.executor import VerifyOptions, VerifyProgress, verify_artifacts
 
     def hear(heard: VerifyProgress) -> None:
-        on_progress(Progress("verify", heard.done, heard.total))
+        on_progress(Progress("verify", heard.done, heard.total, heard.left_s))
 
     verify_artifacts(home, artifacts, VerifyOptions(budget_s=budget_s, run_models=run_models), hear)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a stage is: `done` of `total`; `total` None where it is not known in advance."""
+    """How far a stage is: `done` of `total`, and seconds left; None where they are not known in advance."""
 
     stage: str
     done: int
     total: int | None = None
+    left_s: float | None = None
 
 
 OnProgress = Callable[[Progress], None]

@@ -2,46 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
+
+from sqlalchemy import Connection
 
 from graph.artifacts import Artifact
-from graph.claims import Claim, Evidence
 from graph.errors import InputError
-from graph.events import now_us
 from graph.home import Home
 from graph.store.catalogue import find_artifact
-from graph.store.evidence import (
-    all_evidence,
-    append_evidence,
-    deciding_evidence,
-    finish_unit,
-    finished_unit,
-    trust,
-    trusted_names,
-)
-from inference.conclude import UnitResult, conclude
-from inference.data.sets import open_data
-from inference.ground import Ground, Shelf, survey
-from inference.models.digests import FileDigests
-from inference.models.locate import locate_model
-from inference.probes import LOADING, PROBES
-from inference.records import History, evidence_of, observations_of_files, observations_of_unit, sealed
-from inference.routing import Need, route
+from graph.store.evidence import deciding_evidence, trust, trusted_names
+from inference.data.sets import LabelledSet, open_data
+from inference.ground import Shelf
+from inference.probes import PROBES
 from inference.sandbox.zygote import Zygote
-from inference.units import Unit, plan_units, result_of, run_unit
+from inference.settle import settle_all
+from inference.units import Unit, plan_units
+from inference.work import Work
 
-DEVICES: Final = ("cpu",)
+DEVICES: Final = ("cpu", "cuda")
+JOBS_MOST: Final = 64
 CLAIMED: Final = "claimed"
 """How a claim without a verdict is counted."""
-_BATCH: Final = 200
-"""Artifacts whose records are written in one transaction, where nothing had to be run for them."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +35,9 @@ class VerifyOptions:
     """How to verify: labelled sets by name, a time budget, names to trust.
 
     `budget_s` bounds the whole run (None: no bound); `unit_timeout_s` one unit of work; `trust` holds artifact names
-    or model digests, remembered in the home. Without `run_models` only checks are made: files are read, finished units
-    are judged again, and nothing is run.
+    or model digests, remembered in the home. `jobs` units run at once, each with a worker of its own; what measures
+    time runs alone all the same. Without `run_models` only checks are made: files are read, finished units are judged
+    again, and nothing is run.
     """
 
     data: Mapping[str, Path] = field(default_factory=dict)
@@ -59,16 +46,22 @@ class VerifyOptions:
     device: str = "cpu"
     unit_timeout_s: float = 120.0
     run_models: bool = True
+    jobs: int = 1
 
 
 @dataclass(frozen=True)
 class VerifyProgress:
-    """Where a run is: `done` of `total` steps, and what is worked on now ("survey" or a probe's name)."""
+    """Where a run is: `done` of `total` steps, and what is worked on now ("survey" or a probe's name).
+
+    `left_s` are the seconds that the rest will take, from the probes' estimates and how far they were off until now;
+    None while files are read.
+    """
 
     done: int
     total: int
     artifact: str
     step: str
+    left_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -81,11 +74,31 @@ class VerdictCount:
 
 
 @dataclass(frozen=True)
+class ProbeTime:
+    """How many units of a probe were run, and the seconds that they took together."""
+
+    probe: str
+    units: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class LeftUnit:
+    """A unit of work that the budget did not reach: artifact, probe, name of its set, estimated seconds."""
+
+    artifact: str
+    probe: str
+    data: str | None
+    cost_s: float
+
+
+@dataclass(frozen=True)
 class VerifyReport:
     """What a run came to. The `counts` sum up to `claims`.
 
-    Units of work are `run`, `resumed` (finished in an earlier run) or `left` (the budget ended before them);
-    `records` were appended. `import_s` is the worker's start, 0 where nothing had to be run.
+    Units of work are `run`, `resumed` (finished in an earlier run, or by another process) or `left` (the budget ended
+    before them: `left` names them); `records` were appended. `probes` says how long the units took that were run.
+    `import_s` is the worker's start, 0 where nothing had to be run.
     """
 
     artifacts: int
@@ -98,6 +111,8 @@ class VerifyReport:
     records: int
     duration_s: float
     import_s: float
+    probes: tuple[ProbeTime, ...] = ()
+    left: tuple[LeftUnit, ...] = ()
 
 
 def verify_artifacts(
@@ -137,212 +152,93 @@ def verify_artifacts(
         The worker cannot be started.
     """
     started = time.perf_counter()
-    if options.device not in DEVICES:
-        raise InputError(f"device {options.device!r}: this version runs models on {', '.join(DEVICES)} only")
-    shelf = Shelf({name: open_data(name, path) for name, path in sorted(options.data.items())})
+    check_options(options)
+    shelf = Shelf(open_sets(options))
     trusted = _remember_trust(home, options.trust)
-    run = _Run(home, shelf, options, started, on_progress)
-    grounds = run.survey_all(artifacts, trusted)
-    units = run.plan(grounds)
+
+    def left_s() -> float:
+        return float("inf") if options.budget_s is None else options.budget_s - (time.perf_counter() - started)
+
+    def tell(done: int, total: int, artifact: Artifact, step: str, remaining_s: float | None = None) -> None:
+        if on_progress is not None:
+            on_progress(VerifyProgress(done, total, artifact.slug, step, remaining_s))
+
+    surveyed = settle_all(
+        home, artifacts, trusted, shelf, is_over=lambda: left_s() <= 0,
+        tell=lambda number, artifact: tell(number, len(artifacts), artifact, "survey"),
+    )  # fmt: skip
+    units = [unit for one in surveyed.settled for unit in plan_units(one.ground, one.waiting, options.device)]
+    work = Work(
+        home, units, left_s=left_s, unit_timeout_s=options.unit_timeout_s,
+        tell=lambda done, unit, rest_s: tell(done, len(units), unit.ground.artifact, unit.probe, rest_s),
+    )  # fmt: skip
+    work.resume()
     if not options.run_models:
-        units = run.only_finished(units)
-    import_s = run.run_all(units, worker) if units else 0.0
-    counts = _count(home, artifacts, run.unreached)
+        work.leave_all()
+    import_s = work.run(options.jobs, worker, options.device)
+    unreached = {claim.id for claim in surveyed.unread} | {claim.id for unit in work.left for claim in unit.claims}
+    counts = _count(home, artifacts, unreached)
     return VerifyReport(
         artifacts=len(artifacts),
-        local_models=sum(ground.facts is not None for ground in grounds),
+        local_models=sum(one.ground.facts is not None for one in surveyed.settled),
         claims=sum(count.claims for count in counts),
         counts=counts,
-        units_run=run.done["run"],
-        units_resumed=run.done["resumed"],
-        units_left=run.done["left"],
-        records=run.done["records"],
+        units_run=work.done["run"],
+        units_resumed=work.done["resumed"],
+        units_left=len(work.left),
+        records=surveyed.records + work.done["records"],
         duration_s=time.perf_counter() - started,
         import_s=import_s,
+        probes=_probe_times(work.took),
+        left=tuple(map(_left, work.left)),
     )
+
+
+def check_options(options: VerifyOptions) -> None:
+    """Nothing, where the options can be followed here.
+
+    Raises
+    ------
+    InputError
+        No such device, none of that kind here, or no sensible number of jobs.
+    """
+    if options.device not in DEVICES:
+        raise InputError(f"device {options.device!r}: models run on {' or '.join(DEVICES)}")
+    if options.device == "cuda" and not _has_cuda():
+        raise InputError("device 'cuda': torch finds none here: leave --device out to run on the processor")
+    if options.device != "cpu" and not any("device" in probe.info.settings for probe in PROBES.values()):
+        raise InputError(f"device {options.device!r}: no probe of this version measures there: leave --device out")
+    if not 1 <= options.jobs <= JOBS_MOST:
+        raise InputError(f"{options.jobs} jobs at once: choose 1 to {JOBS_MOST}")
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+def open_sets(options: VerifyOptions) -> dict[str, LabelledSet]:
+    """The labelled sets that the options name, opened, by name."""
+    return {name: open_data(name, path) for name, path in sorted(options.data.items())}
 
 
 def _remember_trust(home: Home, names: Sequence[str]) -> frozenset[str]:
     """All that the user trusts, with the new names, kept as the ids of the artifacts that they name, or as digests."""
     with home.store.writing() as connection:
-        digests = [name for name in names if len(name) == 64 and not set(name) - set("0123456789abcdef")]
-        ids = [find_artifact(connection, name).id for name in names if name not in digests]
-        trust(connection, [*ids, *digests])
+        trust(connection, _ids_or_digests(connection, names))
         return trusted_names(connection)
 
 
-class _Run:
-    """One run: what it works with, and what it has done so far."""
-
-    def __init__(
-        self,
-        home: Home,
-        shelf: Shelf,
-        options: VerifyOptions,
-        started: float,
-        on_progress: Callable[[VerifyProgress], None] | None,
-    ) -> None:
-        self._home, self._shelf, self._options = home, shelf, options
-        self._started, self._on_progress = started, on_progress
-        self._histories: dict[str, History] = {}
-        self._waiting: dict[str, list[tuple[Claim, Need]]] = {}
-        self.done: Counter[str] = Counter()
-        self.unreached: set[str] = set()
-
-    def survey_all(self, artifacts: Sequence[Artifact], trusted: frozenset[str]) -> list[Ground]:
-        """What is known of each artifact; records all that needs no run."""
-        grounds: list[Ground] = []
-        digests = FileDigests(self._home.path / "digests.json")
-        with contextlib.ExitStack() as stack:
-            stack.callback(digests.save)
-            writer = stack.enter_context(_Writer(self._home))
-            for number, artifact in enumerate(artifacts):
-                self._tell(number, len(artifacts), artifact, "survey")
-                if self._left_s() <= 0 and locate_model(artifact.weights).path is not None:  # reading files takes time
-                    self._leave(artifact.claims)
-                    continue
-                ground = survey(artifact, trusted, digests)
-                grounds.append(ground)
-                self._settle(ground, writer)
-        self.done["records"] += writer.written
-        return grounds
-
-    def _settle(self, ground: Ground, writer: _Writer) -> None:
-        artifact, now = ground.artifact, now_us()
-        with self._home.store.reading() as connection:
-            history = History(all_evidence(connection, artifact.id))
-        self._histories[artifact.id] = history
-        waiting = self._waiting.setdefault(artifact.id, [])
-        records = observations_of_files(ground, now)
-        for claim in artifact.claims:
-            routed = route(claim, ground, self._shelf)
-            if isinstance(routed, Need):
-                waiting.append((claim, routed))
-            else:
-                records.append(evidence_of(claim, routed, ground, None, now))
-        writer.add(_news(history, records))
-
-    def plan(self, grounds: Iterable[Ground]) -> list[Unit]:
-        """All units of work, model by model."""
-        return [unit for ground in grounds for unit in plan_units(ground, self._waiting[ground.artifact.id])]
-
-    def only_finished(self, units: Sequence[Unit]) -> list[Unit]:
-        """The units that need not be run any more; the claims of the others are left as they are."""
-        with self._home.store.reading() as connection:
-            finished = {unit.id for unit in units if finished_unit(connection, unit.id) is not None}
-        for unit in units:
-            if unit.id not in finished:
-                self.done["left"] += 1
-                self._leave(unit.claims)
-        return [unit for unit in units if unit.id in finished]
-
-    def run_all(self, units: Sequence[Unit], worker: Zygote | None) -> float:
-        """Run or resume all units, each recorded when it is finished; seconds that the worker took to start."""
-        broken: dict[str, UnitResult] = {}
-        left: set[str] = set()  # models whose loading the budget did not reach: nothing else is tried on them
-        with contextlib.ExitStack() as stack:
-            zygote = worker or stack.enter_context(Zygote(self._modules(units)))
-            for number, unit in enumerate(units):
-                self._tell(number, len(units), unit.ground.artifact, unit.probe)
-                artifact = unit.ground.artifact.id
-                result = broken.get(artifact) or (None if artifact in left else self._result(zygote, unit))
-                if result is None:
-                    left.add(artifact)
-                    self.done["left"] += 1
-                    self._leave(unit.claims)
-                    continue
-                if unit.probe == LOADING.info.name and not result.usable:
-                    broken[artifact] = result
-                self._record(unit, result)
-            return zygote.import_s
-
-    def _modules(self, units: Sequence[Unit]) -> list[str]:
-        """What the worker imports: the needs of the probes that are not finished yet."""
-        with self._home.store.reading() as connection:
-            pending = {unit.probe for unit in units if finished_unit(connection, unit.id) is None}
-        return sorted({module for probe in pending for module in PROBES[probe].info.modules})
-
-    def _result(self, zygote: Zygote, unit: Unit) -> UnitResult | None:
-        """The result of a unit: kept from an earlier run, or run now; None where the budget does not reach."""
-        with self._home.store.reading() as connection:
-            kept = finished_unit(connection, unit.id)
-        if kept is not None:
-            self.done["resumed"] += 1
-            return UnitResult.model_validate_json(kept)
-        left_s = self._left_s()
-        if unit.cost_s > left_s:
-            return None
-        timeout_s = min(self._options.unit_timeout_s, left_s)
-        answer = run_unit(zygote, unit, timeout_s)
-        if answer.failure == "timeout" and timeout_s < self._options.unit_timeout_s:
-            return None  # the budget ended, not the unit's own time
-        self.done["run"] += 1
-        return result_of(unit, answer)
-
-    def _record(self, unit: Unit, result: UnitResult) -> None:
-        """Write a unit's result and what follows from it, in one transaction."""
-        ground, now = unit.ground, now_us()
-        records = observations_of_unit(ground, result, now) if result.unit == unit.id else []
-        records += [evidence_of(claim, conclude(claim, ground, result), ground, result, now) for claim in unit.claims]
-        news = _news(self._histories[ground.artifact.id], records)
-        with self._home.store.writing() as connection:
-            if result.lasting and result.unit == unit.id:
-                finish_unit(connection, unit.id, ground.artifact.id, unit.probe, result.model_dump_json())
-            append_evidence(connection, news)
-        self.done["records"] += len(news)
-
-    def _left_s(self) -> float:
-        budget_s = self._options.budget_s
-        return float("inf") if budget_s is None else budget_s - (time.perf_counter() - self._started)
-
-    def _leave(self, claims: Iterable[Claim]) -> None:
-        self.unreached.update(claim.id for claim in claims)
-
-    def _tell(self, done: int, total: int, artifact: Artifact, step: str) -> None:
-        if self._on_progress is not None:
-            self._on_progress(VerifyProgress(done, total, artifact.slug, step))
+def trusted_now(home: Home, names: Sequence[str]) -> frozenset[str]:
+    """All that the user trusts, with these names too, which are not remembered."""
+    with home.store.reading() as connection:
+        return trusted_names(connection) | set(_ids_or_digests(connection, names))
 
 
-class _Writer:
-    """Appends records in batches, and what is left when it is closed, also after an interruption."""
-
-    def __init__(self, home: Home) -> None:
-        self._home = home
-        self._pending: list[Evidence] = []
-        self._artifacts = 0
-        self.written = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._flush()
-
-    def add(self, records: Sequence[Evidence]) -> None:
-        """Keep an artifact's records for the next batch."""
-        self._pending += records
-        self._artifacts += 1
-        if self._artifacts >= _BATCH:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._pending:
-            with self._home.store.writing() as connection:
-                append_evidence(connection, self._pending)
-        self.written += len(self._pending)
-        self._pending, self._artifacts = [], 0
-
-
-def _news(history: History, records: Sequence[Evidence]) -> list[Evidence]:
-    """The records that say something new, sealed, in order; the history takes them in."""
-    news = []
-    for record in records:
-        if history.is_news(record):
-            history.add(record)
-            news.append(sealed(record))
-    return news
+def _ids_or_digests(connection: Connection, names: Sequence[str]) -> list[str]:
+    digests = [name for name in names if len(name) == 64 and not set(name) - set("0123456789abcdef")]
+    return [*(find_artifact(connection, name).id for name in names if name not in digests), *digests]
 
 
 def _count(home: Home, artifacts: Sequence[Artifact], unreached: set[str]) -> tuple[VerdictCount, ...]:
@@ -358,3 +254,18 @@ def _count(home: Home, artifacts: Sequence[Artifact], unreached: set[str]) -> tu
                 else:
                     counts[record.verdict, record.reason_code or ""] += 1
     return tuple(VerdictCount(verdict, code, count) for (verdict, code), count in sorted(counts.items()))
+
+
+def _probe_times(took: Sequence[tuple[Unit, float]]) -> tuple[ProbeTime, ...]:
+    """How long the units took, by probe; the dearest first."""
+    seconds: Counter[str] = Counter()
+    units = Counter(unit.probe for unit, _ in took)
+    for unit, took_s in took:
+        seconds[unit.probe] += took_s  # type: ignore[assignment]
+    order = sorted(units, key=lambda probe: (-seconds[probe], probe))
+    return tuple(ProbeTime(probe, units[probe], seconds[probe]) for probe in order)
+
+
+def _left(unit: Unit) -> LeftUnit:
+    name = unit.data.name if unit.data is not None else None
+    return LeftUnit(unit.ground.artifact.slug, unit.probe, name, unit.cost_s)

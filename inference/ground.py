@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -13,15 +13,19 @@ from graph.artifacts import Artifact, Capability
 from graph.claims import ModelUsed
 from graph.errors import ModelError
 from inference.data.sets import BUILT_IN, LabelledSet, built_in, same_name
+from inference.models.architecture import Architecture, find_architecture
 from inference.models.digests import FileDigests, model_used
-from inference.models.facts import ModelFacts, inspect_model
-from inference.models.locate import locate_model
+from inference.models.facts import ModelFacts, inspect_model, trusted_pickle
+from inference.models.files import ModelFile
+from inference.models.locate import Located, locate_model
 from inference.probes.base import Subject, same_label
-from inference.stage import counts
+from inference.stage import PICKLED, counts
 
 MODELS_FILE: Final = Path(__file__).parent / "models" / "known_models.json"
-LOADERS: Final = ("transformers", "sentence-transformers")
+LOADERS: Final = ("diffusers", "sentence-transformers", "transformers")
 """Libraries whose models the probes load."""
+Trust = Literal["name", "digest", "known", "sandbox"]
+"""By what a model may run: the user's word for its name or digest, the committed table, or confinement alone."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,8 @@ class Ground:
     """An artifact and its files. `facts` is None where there are none here, with `absent` saying why.
 
     `problem` is a reason code and a line where the files are there but cannot be run; `trust` says by what the model
-    may run, None where it may not.
+    may run, None where it may not. `untrusted`: nobody vouched for it, so it runs in the sandbox or not at all.
+    `architecture` is what can be built where the weights are not at hand.
     """
 
     artifact: Artifact
@@ -37,20 +42,33 @@ class Ground:
     absent: str = ""
     problem: tuple[str, str] | None = None
     model: ModelUsed | None = None
-    trust: Literal["name", "digest", "known"] | None = None
+    trust: Trust | None = None
     labels: tuple[str, ...] = ()
+    untrusted: bool = True
+    architecture: Architecture | None = None
 
     @property
     def subject(self) -> Subject:
-        """The model as probes see it before they run."""
-        if self.facts is None:
+        """The model as probes see it before they run; its bare architecture where the weights are not at hand."""
+        facts, architecture = self.facts, self.architecture
+        if architecture is not None and not self.runnable:
+            size_bytes = 4 * (architecture.parameters or 0)
+            return Subject(size_bytes, architecture.parameters, architecture.task, architecture.labels,
+                           architecture.library, "architecture")  # fmt: skip
+        if facts is None:
             return Subject(0, None, None)
-        return Subject(self.facts.size_bytes, self.facts.parameters, self.facts.task, self.labels)
+        library = facts.library or "transformers"
+        return Subject(facts.size_bytes, facts.parameters, facts.task, self.labels, library)
 
     @property
     def runnable(self) -> bool:
-        """Whether probes may run."""
+        """Whether probes may run on the real files."""
         return self.facts is not None and self.problem is None and self.trust is not None
+
+    @property
+    def buildable(self) -> bool:
+        """Whether probes may run on the bare architecture, with initialised weights."""
+        return self.architecture is not None and self.trust is not None and not self.runnable
 
     def capability(self, *names: str | None) -> Capability | None:
         """The capability with the first of these ids that there is."""
@@ -79,7 +97,7 @@ class Shelf:
         return sorted(sets.values(), key=lambda data: (data.declared_by != "known", data.name))
 
 
-def survey(artifact: Artifact, trusted: frozenset[str], digests: FileDigests) -> Ground:
+def survey(artifact: Artifact, trusted: frozenset[str], digests: FileDigests, confined: bool | None = None) -> Ground:
     """What is known about an artifact without running anything.
 
     Parameters
@@ -90,22 +108,44 @@ def survey(artifact: Artifact, trusted: frozenset[str], digests: FileDigests) ->
         Ids, slugs and model digests that the user trusts to be run.
     digests : FileDigests
         Remembers the digests of large files.
+    confined : bool or None
+        Whether the sandbox confines what runs; None asks this machine, and only where nobody vouches for a model.
     """
     located = locate_model(artifact.weights)
     if located.path is None:
-        return Ground(artifact, absent=located.reason)
+        return _without_files(Ground(artifact, absent=located.reason), located, trusted, confined)
     try:
         facts = inspect_model(located.path)
     except ModelError as error:  # the folder itself cannot be read: that says nothing about the model
         return Ground(artifact, absent=str(error))
     if not facts.files:
         return Ground(artifact, absent=facts.reason or "its folder holds no model files")
+    by_name = bool(trusted & {artifact.id, artifact.slug})  # not by its display name, which others may have too
+    facts = trusted_pickle(facts) if by_name else facts
     try:
-        model = model_used([(file.name, file.path) for file in facts.files if counts(file)], digests)
+        model = model_used([(file.name, file.path) for file in facts.files if _is_part(file, facts)], digests)
     except ModelError as error:
         return Ground(artifact, facts, problem=("load_failed", str(error)))
-    trust = _trust(artifact, model.digest, trusted)
-    return Ground(artifact, facts, "", _problem(facts), model, trust, facts.label_names)
+    trust = _trust(by_name, model.digest, trusted, confined)
+    problem = _problem(facts) or (None if trust else ("unsafe_refused", _way_out(artifact)))
+    ground = Ground(artifact, facts, "", problem, model, trust, facts.label_names, trust in (None, "sandbox"))
+    return _without_files(ground, located, trusted, confined) if facts.reason_code == "no_weights" else ground
+
+
+def _without_files(ground: Ground, located: Located, trusted: frozenset[str], confined: bool | None) -> Ground:
+    """The ground of an artifact without weights, with the architecture that can be built for it, if there is one."""
+    architecture = find_architecture(ground.artifact, located)
+    if architecture is None:
+        return ground
+    by_name = bool(trusted & {ground.artifact.id, ground.artifact.slug})
+    own = architecture.origin == "library default"  # ours and the library's, nothing of a stranger's
+    trust: Trust | None = "known" if own else _trust(by_name, architecture.digest, trusted, confined)
+    return replace(ground, architecture=architecture, trust=trust, untrusted=trust in (None, "sandbox"))
+
+
+def _is_part(file: ModelFile, facts: ModelFacts) -> bool:
+    """Whether a file counts for the model's digest; pickled weights only where they are what is loaded."""
+    return counts(file) or (facts.kind == "pickle" and facts.loadable and file.name.lower().endswith(PICKLED))
 
 
 def _problem(facts: ModelFacts) -> tuple[str, str] | None:
@@ -117,16 +157,30 @@ def _problem(facts: ModelFacts) -> tuple[str, str] | None:
     return None
 
 
+def _way_out(artifact: Artifact) -> str:
+    return f"not run: nothing here confines it, and nobody trusts it: --trust {artifact.slug} if you do"
+
+
 @functools.cache
 def known_models() -> dict[str, str]:
     """Names of the examples' models by model digest: they were made by this repository and run without `--trust`."""
     return dict(json.loads(MODELS_FILE.read_text(encoding="utf-8"))) if MODELS_FILE.exists() else {}
 
 
-def _trust(artifact: Artifact, digest: str, trusted: frozenset[str]) -> Literal["name", "digest", "known"] | None:
-    """By what this model may run: the user's word for its name or digest, or the committed table of examples."""
-    if trusted & {artifact.id, artifact.slug}:  # not by its display name, which others may have too
+def _trust(by_name: bool, digest: str, trusted: frozenset[str], confined: bool | None) -> Trust | None:
+    """By what this model may run; the sandbox alone suffices where it confines."""
+    if by_name:
         return "name"
     if digest in trusted:
         return "digest"
-    return "known" if digest in known_models() else None
+    if digest in known_models():
+        return "known"
+    return "sandbox" if (sandbox_confines() if confined is None else confined) else None
+
+
+@functools.cache
+def sandbox_confines() -> bool:
+    """Whether the sandbox of this machine confines a stranger's model: its files and its network."""
+    from inference.sandbox.layers import available_layers, confines
+
+    return confines(available_layers())

@@ -7,22 +7,14 @@ as an `Interval` in the unit of what was given, ready for `Measurement.interval`
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from graph.claims import Interval
 from graph.constants import INTERVAL_LEVEL
 
-if TYPE_CHECKING:
-    import numpy as np
-
 LEAST_MEDIAN: Final = 15
 """A median's interval needs this many values."""
-LEAST_PER_CLASS: Final = 5
-"""Macro F1 needs this many items of every label."""
-_DRAWS: Final = 2_000
-_DRAWS_AT_ONCE: Final = 100
 
 
 def proportion_interval(successes: int, n: int, level: float = INTERVAL_LEVEL) -> tuple[float, float]:
@@ -267,70 +259,6 @@ def perplexity_interval(losses: Sequence[float], tokens: Sequence[int], level: f
     rest = math.fsum((loss - mean * count) ** 2 for loss, count in zip(listed, tokens, strict=True))
     half = float(t.ppf((1 + level) / 2, n - 1)) * math.sqrt(n / (n - 1) * rest) / total
     return Interval(low=_exp(mean - half), high=_exp(mean + half), level=level, method="t-of-log-ratio")
-
-
-def macro_f1(given: Sequence[str], right: Sequence[str]) -> float:
-    """The mean of the F1 of every label, 0..1, over the labels that occur on either side, as scikit-learn has it."""
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(list(right), list(given), average="macro", zero_division=0.0))
-
-
-def macro_f1_interval(
-    given: Sequence[str], right: Sequence[str], seed: int = 0, level: float = INTERVAL_LEVEL
-) -> Interval:
-    """The interval of macro F1, 0..1: a bootstrap over the items, never narrower than that of the macro recall.
-
-    Resampling n items is resampling the cells of their confusion table, which is what is drawn here. A bootstrap
-    alone would be sure of a model without an error; the macro recall's interval (Clopper-Pearson of every label,
-    joined by squares) keeps it from that.
-
-    Raises
-    ------
-    ValueError
-        Not one answer an item, or fewer than LEAST_PER_CLASS items of a label.
-
-    Notes
-    -----
-    Source: B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13 (percentile interval);
-    G. Y. Zou and A. Donner, Statistics in Medicine 27 (2008) 1693-1702 (joined by squares).
-    """
-    import numpy as np
-
-    items, hits = Counter(right), Counter(label for answer, label in zip(given, right, strict=True) if answer == label)
-    if not items or min(items.values()) < LEAST_PER_CLASS:
-        raise ValueError(f"macro F1 needs {LEAST_PER_CLASS} items of every label")
-    value = macro_f1(given, right)
-    ends = np.quantile(_resampled_f1(given, right, seed), [(1 - level) / 2, (1 + level) / 2])
-    down = up = 0.0
-    for label, n in items.items():
-        low, high = proportion_interval(hits[label], n, level)
-        down, up = down + (hits[label] / n - low) ** 2, up + (high - hits[label] / n) ** 2
-    low = min(float(ends[0]), value - math.sqrt(down) / len(items))
-    high = max(float(ends[1]), value + math.sqrt(up) / len(items))
-    return Interval(low=max(0.0, low), high=min(1.0, high), level=level, method="bootstrap")
-
-
-def _resampled_f1(given: Sequence[str], right: Sequence[str], seed: int) -> np.ndarray:
-    """Macro F1 of _DRAWS resamples of the items, each over the labels that occur in it; float64, in drawing order."""
-    import numpy as np
-    from scipy.sparse import csr_array
-
-    words = sorted({*given, *right})
-    place = {word: number for number, word in enumerate(words)}
-    cells = sorted(Counter(zip(given, right, strict=True)).items())
-    shape, ones, each = (len(cells), len(words)), np.ones(len(cells)), np.arange(len(cells))
-    asked = csr_array((ones, (each, [place[label] for (_, label), _ in cells])), shape)
-    said = csr_array((ones, (each, [place[answer] for (answer, _), _ in cells])), shape)
-    same = np.array([answer == label for (answer, label), _ in cells])
-    n, draw, found = len(right), np.random.default_rng(seed), []
-    shares = np.array([count for _, count in cells]) / n
-    for _ in range(_DRAWS // _DRAWS_AT_ONCE):
-        drawn = draw.multinomial(n, shares, size=_DRAWS_AT_ONCE).astype(np.float64)
-        both = (drawn @ asked) + (drawn @ said)  # twice right, plus wrong on either side
-        scores = np.divide(2 * ((drawn * same) @ asked), both, out=np.zeros_like(both), where=both > 0)
-        found.append(scores.sum(axis=1) / (both > 0).sum(axis=1))
-    return np.concatenate(found)
 
 
 def scaled(interval: Interval, factor: float) -> Interval:

@@ -10,23 +10,23 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from graph.claims import Claim, Evidence, Interval, Scope, evidence_id
+from graph.claims import Claim, Evidence, Interval, Scope, Tier, evidence_id
 from graph.constants import INTERVAL_LEVEL
 from graph.metrics import METRICS
 from inference.conclude import UnitResult, header_differs
 from inference.ground import Ground
+from inference.intervals import proportion_interval
+from inference.matching import whole_measurements
+from inference.probes.base import OBSERVED_UNITS as OBSERVED_UNITS
+from inference.probes.base import Measurement
 from inference.routing import FACTS, FACTS_VERSION, Finding
-from inference.verdicts import proportion_interval
 
-OBSERVED_UNITS: Final = {
-    "load_s": "seconds",
-    "seconds_per_item": "seconds",
-    "peak_memory_bytes": "bytes",
-    "formats": "none",
-}
-"""Observations beyond the metric table: seconds to load, seconds an item of a labelled set, peak bytes above the bare
-libraries, formats of the weight files."""
-_LIBRARIES: Final = ("torch", "transformers", "sentence-transformers", "tokenizers", "safetensors", "numpy", "pillow")
+_LIBRARIES: Final = (
+    "torch", "transformers", "sentence-transformers", "diffusers", "tokenizers", "safetensors", "onnx", "onnxruntime",
+    "numpy", "pillow",
+)  # fmt: skip
+_NEVER_OBSERVED: Final = ("loads", "runs")
+"""Thresholds of ours, judged and not observed."""
 _PATHS: Final = re.compile(r"(?<![\w./])(?:/[\w.+@~-]+){2,}/?|(?<![\w])[A-Za-z]:\\[^\s'\"]+")
 UNSEALED: Final = ""
 """The id of a record that is not sealed yet: only what is news gets sealed."""
@@ -64,7 +64,7 @@ def evidence_of(claim: Claim, finding: Finding, ground: Ground, result: UnitResu
         method=finding.method,
         method_version=finding.method_version,
         control=finding.control,
-        scope=_scope(claim, finding, result) if decided else claim.conditions,
+        scope=(finding.scope or Scope()) if decided else claim.conditions,
         model=ground.model,
         flags=tuple(sorted(flags)),
         time_us=time_us,
@@ -81,15 +81,6 @@ def _run_fields(result: UnitResult | None) -> dict[str, Any]:
         "unit_id": result.unit, "seed": result.seed, "data": result.data, "libraries": result.libraries,
         "device": result.device, "sandbox": result.layers, "duration_s": result.duration_s,
     }  # fmt: skip
-
-
-def _scope(claim: Claim, finding: Finding, result: UnitResult | None) -> Scope:
-    """The scope of what was measured for a claim."""
-    if result is None:
-        return Scope()
-    dataset = result.data.name if result.data is not None else None
-    return Scope(dataset=dataset, device="cpu", runtime="torch", batch_size=1 if dataset else None, threads=1,
-                 loader=finding.loader)  # fmt: skip
 
 
 def observations_of_files(ground: Ground, time_us: int) -> list[Evidence]:
@@ -109,40 +100,42 @@ def observations_of_files(ground: Ground, time_us: int) -> list[Evidence]:
 
 
 def observations_of_unit(ground: Ground, result: UnitResult, time_us: int) -> list[Evidence]:
-    """What a unit measured besides, as observations not yet sealed: seconds, bytes, tokens, the accuracy itself."""
-    measured = result.measured
-    if measured is None:
-        return []
-    dataset = result.data.name if result.data is not None else None
-    scope = Scope(dataset=dataset, device="cpu", runtime="torch", batch_size=1, threads=1)
-    run = {"result": result}
-    records = [
-        _observation(ground, metric, value, result.probe, result.version, scope, time_us, **run)
-        for metric, value in sorted(measured.observed.items())
+    """What a unit measured, as observations not yet sealed: every number and fact that the files do not say already."""
+    told = {(record.metric, record.measured) for record in observations_of_files(ground, time_us)}
+    return [
+        _observed(ground, result, found, time_us)
+        for found in whole_measurements(result)
+        if found.metric not in _NEVER_OBSERVED and (found.metric, found.value) not in told
     ]
-    for name, value in sorted(measured.values.items()):
-        metric, _, loader = name.partition("@")
-        if loader:
-            by_loader = Scope(loader=loader, runtime="torch")
-            records.append(_observation(ground, metric, value, result.probe, result.version, by_loader, time_us, **run))
-    if measured.successes is not None and measured.n:
-        low, high = proportion_interval(measured.successes, measured.n)
-        interval = Interval(low=100 * low, high=100 * high, level=INTERVAL_LEVEL, method="clopper-pearson")
-        share = 100 * measured.successes / measured.n
-        records.append(
-            _observation(ground, "accuracy", share, result.probe, result.version, scope, time_us, **run,
-                         interval=interval, successes=measured.successes, n=measured.n, control=measured.control)
-        )  # fmt: skip
-    return records
+
+
+def _observed(ground: Ground, result: UnitResult, found: Measurement, time_us: int) -> Evidence:
+    """One measurement as an observation; a fact that does not hold is observed as "not …"."""
+    measured = f"not {found.value}" if found.holds is False else found.value
+    return _observation(
+        ground, found.metric, measured, result.probe, result.version, found.scope, time_us,
+        unit=found.shown_unit, tier=ground.subject.tier, interval=_interval(found), successes=found.successes,
+        n=found.n, control=found.control, flags=tuple(sorted(set(found.flags))), reason=without_paths(found.detail),
+        result=result,
+    )  # fmt: skip
+
+
+def _interval(found: Measurement) -> Interval | None:
+    """The interval of a measurement; of a share Clopper-Pearson's, in percent where its value is."""
+    if found.interval is not None or found.successes is None or found.n is None:
+        return found.interval
+    scale = 100 if found.shown_unit == "percent" else 1
+    low, high = (scale * end for end in proportion_interval(found.successes, found.n))
+    return Interval(low=low, high=high, level=INTERVAL_LEVEL, method="clopper-pearson")
 
 
 def _observation(
-    ground: Ground, metric: str, value: float | str, method: str, version: str, scope: Scope, time_us: int,
-    result: UnitResult | None = None, **more: Any,
+    ground: Ground, metric: str, value: float | str, method: str, version: str, scope: Scope, time_us: int, *,
+    unit: str = "", tier: Tier = "artifact", result: UnitResult | None = None, **more: Any,
 ) -> Evidence:  # fmt: skip
-    unit = METRICS[metric].unit if metric in METRICS else OBSERVED_UNITS[metric]
+    unit = unit or (METRICS[metric].unit if metric in METRICS else OBSERVED_UNITS[metric])
     return Evidence(
-        id=UNSEALED, kind="observation", artifact=ground.artifact.id, metric=metric, unit=unit, tier="artifact",
+        id=UNSEALED, kind="observation", artifact=ground.artifact.id, metric=metric, unit=unit, tier=tier,
         measured=value, method=method, method_version=version, scope=scope, model=ground.model, time_us=time_us,
         repeat=repeat_command(ground, result), **_run_fields(result), **more,
     )  # fmt: skip

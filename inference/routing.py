@@ -1,205 +1,272 @@
-"""Which claim is settled without running anything, and with which verdict; which needs which probe on which set."""
+"""Which claim is settled without running anything, and how; which waits for which probe, set and settings."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from graph.claims import Claim, Tier
+from graph.claims import Claim
 from graph.metrics import METRICS
 from graph.taxonomy import full_task, task_words
 from inference.data.sets import LabelledSet
+from inference.findings import FACTS as FACTS
+from inference.findings import FACTS_VERSION as FACTS_VERSION
+from inference.findings import METHOD as METHOD
+from inference.findings import METHOD_VERSION as METHOD_VERSION
+from inference.findings import NEEDS_WEIGHTS, unusable, unverifiable
+from inference.findings import Finding as Finding
 from inference.ground import Ground, Shelf
-from inference.probes import LOADING, WITH_DATA
+from inference.probes import LOADING, PROBES
+from inference.probes.base import Probe
 from inference.probes.embedding import TASKS as EMBEDDING_TASKS
-from inference.scopes import foreign_runtime, is_unnamed_processor, named_device, named_loader, named_precision
-from inference.verdicts import Judgement, judge_exact
+from inference.scopes import (
+    RUNTIMES_AT_HAND,
+    foreign_runtime,
+    is_same_device,
+    is_top_1,
+    named_device,
+    named_precision,
+    stated_scope,
+)
+from inference.stated import ON_A_SET, TIMED, as_stated, is_own
+from inference.verdicts import judge_exact
 
-NOT_RUNNABLE: Final = frozenset({"price", "license_allows", "api_exists", "tool_listed"})
-"""No model decides these."""
-TIMED: Final = frozenset({"latency_s", "throughput", "speedup", "memory_bytes", "memory_ratio"})
+Setting = tuple[str, str | int]
 FROM_LOADING: Final = frozenset({"loads", "labels", "context"})
-_WITHOUT_VALUE: Final = frozenset({"runs", "loads", "exports", "fine_tunes"})
-_BESIDE_TOP_1: Final = re.compile(r"\btop[- ]?(?:[2-9]|\d\d+)\b", re.IGNORECASE)
-METHOD, METHOD_VERSION = "routing", "1"
-FACTS, FACTS_VERSION = "facts", "1"
+"""The same in every number format."""
+_WATCHED: Final = TIMED | {"size_ratio", "exports", "loss_points", "loss_relative"}
+"""Measured here as observations also where the claim cannot be judged here."""
+_LARGEST_BATCH: Final = 64
+_FORMATS_AT_HAND: Final = frozenset({"float32", "float16", "bfloat16", "int8"})
 
 
 @dataclass(frozen=True)
 class Need:
-    """A claim waits for this probe on this set."""
+    """A claim waits for this probe on this set, run with these settings: fields of its scope, sorted by name."""
 
     probe: str
     data: LabelledSet | None = None
+    settings: tuple[Setting, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str, tuple[Setting, ...]]:
+        """The same for needs that one run meets."""
+        return self.probe, self.data.digest if self.data is not None else "", self.settings
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A verdict on a claim with what it rests on; `method` names the check or probe."""
+def route(claim: Claim, ground: Ground, shelf: Shelf, device: str = "cpu") -> Finding | Need:
+    """The verdict on a claim where none has to be run for, else which probe it waits for.
 
-    judgement: Judgement
-    measured: float | str | None = None
-    tier: Tier | None = None
-    method: str = METHOD
-    method_version: str = METHOD_VERSION
-    successes: int | None = None
-    n: int | None = None
-    control: dict[str, Any] | None = None
-    loader: str | None = None
-
-
-def route(claim: Claim, ground: Ground, shelf: Shelf) -> Finding | Need:
-    """The verdict on a claim where none has to be run for, else which probe it waits for."""
-    settled = _as_stated(claim, ground) or _as_at_hand(claim, ground)
+    `device` is what probes run on, its kind first: "cpu", or "cuda (NVIDIA H200)".
+    """
+    settled = as_stated(claim, ground) or _as_at_hand(claim, ground, device)
     if settled is not None:
         return settled
-    if claim.metric in FROM_LOADING:
-        return Need(LOADING.info.name)
-    if claim.metric in ("dimensions", "max_tokens", "parameters"):
-        return _route_shape(claim, ground)
-    if claim.metric == "accuracy":
-        return _route_accuracy(claim, ground, shelf)
     if claim.metric == "runs":
         return _route_runs(claim, ground, shelf)
-    return _unverifiable("not_runnable", f"no probe measures {claim.metric} yet")
+    if claim.metric in ("accuracy", "f1") and not is_top_1(claim):
+        return unverifiable("not_runnable", f"only top-1 {claim.metric} is measured")
+    return _route_metric(claim, ground, shelf)
 
 
-def _as_stated(claim: Claim, ground: Ground) -> Finding | None:
-    """The verdict that the claim's own words bring with them, whatever is at hand."""
-    metric = METRICS.get(claim.metric)
-    if metric is None or "opinion" in claim.flags:
-        return _unverifiable("not_falsifiable", "an opinion: no measurement could show it wrong")
-    artifact = ground.artifact
-    own = {artifact.id, artifact.slug, artifact.name, "", *(capability.id for capability in artifact.capabilities)}
-    if "other_artifact" in claim.flags or claim.subject not in own:
-        return _unverifiable("other_artifact", f"it is about {claim.subject or 'another artifact'}")
-    if claim.metric in NOT_RUNNABLE:
-        return _unverifiable("not_runnable", f"{metric.meaning}: nothing to run")
-    if claim.metric not in _WITHOUT_VALUE and not isinstance(claim.value, int | float):
-        return _unverifiable("underspecified", "it states no number")
-    if claim.metric in TIMED and (named_device(claim.conditions) or "cpu") in ("cpu", "cpus"):
-        return _unverifiable("underspecified", "it does not say on which device")
-    if claim.metric == "accuracy" and not claim.conditions.dataset:
-        return _unverifiable("underspecified", "it does not say on which labelled set")
-    return None
+def observation_needs(ground: Ground, claims: Iterable[Claim], shelf: Shelf, device: str = "cpu") -> list[Need]:
+    """What is to be measured on a model though no claim waits for it, loading first, each once.
+
+    Every probe that fits and asks for no labels; every labelled set that fits; and what claims about other devices
+    or without one speak of, with as much of their scope as can be had here. Empty where the model may not run.
+    """
+    if not (ground.runnable or ground.buildable):
+        return []
+    needs = [Need(probe.info.name) for probe in PROBES.values() if _fits(probe, ground, None)]
+    needs += [
+        _need(probe, claim, ground, None) for claim in claims for probe in _watching(claim, ground, shelf, device)
+    ]
+    for data in shelf.all_for(ground.labels):
+        needs += [Need(probe.info.name, data) for probe in PROBES.values() if _fits(probe, ground, data)]
+    once = {need.key: need for need in needs}
+    return sorted(once.values(), key=lambda need: need.probe != LOADING.info.name)
 
 
-def _as_at_hand(claim: Claim, ground: Ground) -> Finding | None:
+def _watching(claim: Claim, ground: Ground, shelf: Shelf, device: str) -> list[Probe]:
+    """The probes that measure what a claim speaks of, where the claim itself cannot be judged here."""
+    if (
+        claim.metric not in _WATCHED
+        or not is_own(claim, ground)
+        or isinstance(route(claim, ground, shelf, device), Need)
+    ):
+        return []
+    return _nearest(claim, _fitting(claim.metric, ground, None))[:1]
+
+
+def _as_at_hand(claim: Claim, ground: Ground, at_hand: str) -> Finding | None:
     """The verdict that follows from what is at hand: files, their headers, device, trust."""
     facts = ground.facts
-    if facts is None:
+    bare = ground.subject.tier == "architecture"
+    if facts is None and (not ground.buildable or claim.metric in NEEDS_WEIGHTS):
         if ground.problem is not None:
             return unusable(claim, *ground.problem)
-        return _unverifiable("no_weights", ground.absent)
-    if claim.metric == "size_bytes" and not _other_precision(claim, ground):
+        return unverifiable("no_weights", ground.absent)
+    other = other_precision(claim, ground)
+    if facts is not None and not bare and claim.metric == "size_bytes" and not other:
         return _from_header(claim, float(facts.size_bytes))
-    if claim.metric == "parameters" and not ground.runnable and facts.parameters is not None:
+    if facts is not None and claim.metric == "parameters" and not ground.runnable and facts.parameters is not None:
         return _from_header(claim, float(facts.parameters))
     device = named_device(claim.conditions)
-    if device is not None and not is_unnamed_processor(device):
-        return _unverifiable("no_hardware", f"it is about {device}, which is not at hand")
-    runtime = foreign_runtime(claim.conditions)
+    if device is not None and not is_same_device(device, at_hand):
+        return unverifiable("no_hardware", f"it is about {device}, which is not at hand")
+    runtime = foreign_runtime(claim.conditions) or _foreign_format(claim)
     if runtime is not None:
-        return _unverifiable("missing_dependency", f"it is about the runtime {runtime}, which is not at hand")
-    if claim.metric not in FROM_LOADING and (other := _other_precision(claim, ground)):
-        return _unverifiable("no_weights", f"it is about {other} weights, those at hand are {facts.dtype}")
-    if ground.problem is not None:
+        return unverifiable("missing_dependency", f"it is about the runtime {runtime}, which is not at hand")
+    if other and claim.metric not in FROM_LOADING and not _converting(claim, ground):
+        own = facts.dtype if facts is not None else "none"
+        return unverifiable("no_weights", f"it is about {other} weights, those at hand are {own}")
+    if ground.problem is not None and (not ground.buildable or claim.metric in NEEDS_WEIGHTS):
         return unusable(claim, *ground.problem)
-    if ground.trust is None:
-        return unusable(claim, "unsafe_refused", f"not run unless you trust it by name: --trust {ground.artifact.slug}")
     return None
 
 
-def _route_shape(claim: Claim, ground: Ground) -> Finding | Need:
-    """Sizes of an embedder need its own loader, those of a plain transformer are seen when it is loaded."""
-    if claim.metric == "max_tokens":
-        if ground.subject.task in EMBEDDING_TASKS:
-            return Need("embedding")
-        return _unverifiable("not_runnable", "tokens read are measured for sentence embedders only")
-    made_for_sentences = ground.facts is not None and ground.facts.library == "sentence-transformers"
-    return Need("embedding" if made_for_sentences else LOADING.info.name)
+def _foreign_format(claim: Claim) -> str | None:
+    """The format that an export is about where nothing here converts to it."""
+    if claim.metric != "exports" or not isinstance(claim.value, str) or "onnx" in claim.value.lower():
+        return None
+    return claim.value
 
 
-def _route_accuracy(claim: Claim, ground: Ground, shelf: Shelf) -> Finding | Need:
-    stated = " ".join((claim.conditions.note or "", claim.text))
-    if _BESIDE_TOP_1.search(stated):
-        return _unverifiable("not_runnable", "only top-1 accuracy is measured")
-    wanted = claim.conditions.dataset or ""
-    data = shelf.named(wanted)
-    if data is None:
-        return _unverifiable("no_data", f"the labelled set {wanted} is not at hand: --data {wanted}=PATH")
-    probe = _fitting(ground, data)
-    if probe is None:
-        return _unverifiable("no_data", _misfit(ground, data))
-    return Need(probe, data)
+def _route_metric(claim: Claim, ground: Ground, shelf: Shelf) -> Finding | Need:
+    """The first probe that fits, on the set that the claim names, or on one that fits where it names none."""
+    metric, named = claim.metric, claim.conditions.dataset
+    without = _nearest(claim, _fitting(metric, ground, None))
+    asks = any(metric in probe.info.metrics and probe.info.needs is not None for probe in PROBES.values())
+    if metric in ON_A_SET or (named and asks and not without):
+        data = shelf.named(named or "")
+        if data is None:
+            return unverifiable("no_data", f"the labelled set {named} is not at hand: --data {named}=PATH")
+        fitting = _nearest(claim, _fitting(metric, ground, data))
+        if not fitting:
+            return unverifiable(*_misfit(metric, ground, data))
+        return _need(fitting[0], claim, ground, data)
+    if without:
+        return _need(without[0], claim, ground, None)
+    for data in shelf.all_for(ground.labels) if asks else ():
+        fitting = _fitting(metric, ground, data)
+        if fitting:
+            return _need(fitting[0], claim, ground, data)
+    if asks and any(_knows(probe, metric, ground) for probe in PROBES.values()):
+        return unverifiable("no_data", f"no labelled set at hand fits: {METRICS[metric].meaning} needs one")
+    if ground.subject.tier == "architecture":
+        return unverifiable("no_weights", f"its architecture alone does not tell its {metric}")
+    return unverifiable("not_runnable", _no_probe(metric, ground))
 
 
 def _route_runs(claim: Claim, ground: Ground, shelf: Shelf) -> Finding | Need:
+    """A labelled set that fits, those of the artifact's own claims first; else whatever shows that it runs at all."""
     capability = ground.capability(claim.capability, claim.subject)
     task = full_task(capability.task) if capability is not None else full_task(claim.conditions.note or "")
     own = ground.subject.task
     if task is None or own is None:
-        return _unverifiable("not_runnable", "its files do not say which task the model does")
+        return unverifiable("not_runnable", "its files do not say which task the model does")
     if task != own and not {task, own} <= set(EMBEDDING_TASKS):
         other = f"the files at hand do {task_words(own)}"
-        return _unverifiable("not_runnable", f"{other}; no probe tries {task_words(task)}")
-    claimed = {other.conditions.dataset for other in ground.artifact.claims if other.metric == "accuracy"}
-    candidates = shelf.all_for(ground.labels)
-    for data in sorted(candidates, key=lambda data: data.name not in claimed):
-        probe = _fitting(ground, data)
-        if probe is not None:
-            return Need(probe, data)
-    return Need(LOADING.info.name)
+        return unverifiable("not_runnable", f"{other}; no probe tries {task_words(task)}")
+    claimed = {other.conditions.dataset for other in ground.artifact.claims if other.metric in ON_A_SET}
+    for data in sorted(shelf.all_for(ground.labels), key=lambda data: data.name not in claimed):
+        fitting = _fitting("runs", ground, data)
+        if fitting:
+            return _need(fitting[0], claim, ground, data)
+    shows = [*_fitting("runs", ground, None), *_fitting("loads", ground, None)]
+    if shows:
+        return _need(shows[0], claim, ground, None)
+    return unverifiable("not_runnable", f"no probe loads {ground.subject.library} models for {task_words(own)}")
 
 
-def _fitting(ground: Ground, data: LabelledSet) -> str | None:
-    """The probe that can ask this model for the labels of this set; None where labels or kinds do not match."""
-    for probe in WITH_DATA:
-        if probe.cost_s(ground.subject, data) is not None:
-            return probe.info.name
-    return None
+# Which probe ----------------------------------------------------------------------------------------------
+def _fits(probe: Probe, ground: Ground, data: LabelledSet | None) -> bool:
+    """Whether a probe can be run on this model with this set, or with none."""
+    subject, info = ground.subject, probe.info
+    if (info.needs is None) != (data is None) or (subject.tier == "architecture" and not info.architecture):
+        return False
+    return probe.cost_s(subject, data) is not None
 
 
-def _misfit(ground: Ground, data: LabelledSet) -> str:
-    kinds = {task: probe.info.needs for probe in WITH_DATA for task in probe.info.tasks}
-    if kinds.get(ground.subject.task or "") == data.kind:
-        return f"the labels of {data.name} ({', '.join(data.classes[:3])}…) are not the model's: not comparable"
-    return f"{data.name} holds {data.kind}: no probe asks this model about that"
+def _fitting(metric: str, ground: Ground, data: LabelledSet | None) -> list[Probe]:
+    """The probes of a metric that can be run, the model's own loader before others."""
+    found = [probe for probe in PROBES.values() if metric in probe.info.metrics and _fits(probe, ground, data)]
+    by_sentences = ground.subject.library == "sentence-transformers"
+    return sorted(found, key=lambda probe: by_sentences and probe.info.name == LOADING.info.name)
 
 
-def unusable(claim: Claim, code: str, reason: str) -> Finding:
-    """The verdict on a claim about a model that cannot be run or did not end well, by reason code.
-
-    A model that does not load, crashes or gives numbers that are not finite refutes `loads` and `runs`; running out
-    of time or memory, a missing dependency or a lack of trust refutes nothing.
-    """
-    if code in ("load_failed", "crashed", "non_finite"):
-        if claim.metric in ("loads", "runs"):
-            return Finding(Judgement("refuted", code, reason), tier="artifact")
-        return Finding(Judgement("error", code, reason))
-    if code in ("timeout", "oom", "unsafe_refused"):
-        return Finding(Judgement("error", code, reason))
-    return _unverifiable(code, reason)
+def _nearest(claim: Claim, probes: Sequence[Probe]) -> list[Probe]:
+    """Those probes first that can be set to most of what a claim's scope says."""
+    stated = stated_scope(claim)
+    return sorted(probes, key=lambda probe: -sum(getattr(stated, name) is not None for name in probe.info.settings))
 
 
-def _other_precision(claim: Claim, ground: Ground) -> str | None:
+def _knows(probe: Probe, metric: str, ground: Ground) -> bool:
+    """Whether a probe would measure this on models of this task, had it a labelled set."""
+    info = probe.info
+    return metric in info.metrics and (not info.tasks or ground.subject.task in info.tasks)
+
+
+def _need(probe: Probe, claim: Claim, ground: Ground, data: LabelledSet | None) -> Need:
+    return Need(probe.info.name, data, tuple(sorted(_settings(probe, claim, ground))))
+
+
+def _settings(probe: Probe, claim: Claim, ground: Ground) -> Iterator[Setting]:
+    """What a claim's scope asks of a probe's run and can be had here; what is ordinary anyway is left to the probe."""
+    stated = stated_scope(claim)
+    for name in probe.info.settings:
+        value = getattr(stated, name)
+        ordinary = (
+            (name == "runtime" and value == "torch")
+            or (name == "precision" and value == _dtype(ground))
+            or (name, value) in probe.info.covered
+        )
+        foreign = (
+            (name == "runtime" and value not in RUNTIMES_AT_HAND)
+            or (name == "precision" and value not in _FORMATS_AT_HAND)
+            or (name == "batch_size" and value is not None and value > _LARGEST_BATCH)
+        )
+        if value is not None and not ordinary and not foreign:
+            yield name, value
+
+
+def _converting(claim: Claim, ground: Ground) -> bool:
+    """Whether a probe can bring these weights into the number format that a claim is about."""
+    if named_precision(claim.conditions) not in _FORMATS_AT_HAND:
+        return False
+    able = (
+        probe for probe in PROBES.values() if claim.metric in probe.info.metrics and _knows(probe, claim.metric, ground)
+    )
+    return any("precision" in probe.info.settings for probe in able)
+
+
+def _misfit(metric: str, ground: Ground, data: LabelledSet) -> tuple[str, str]:
+    """Why no probe asks this model about this set, as reason code and line."""
+    known = [probe for probe in PROBES.values() if _knows(probe, metric, ground)]
+    if not known:
+        return "not_runnable", _no_probe(metric, ground)
+    if any(probe.info.needs == data.kind for probe in known):
+        shown = ", ".join(data.classes[:3])
+        return "no_data", f"the labels of {data.name} ({shown}…) are not the model's: not comparable"
+    return "no_data", f"{data.name} holds {data.kind}: no probe asks this model about that"
+
+
+def _no_probe(metric: str, ground: Ground) -> str:
+    task = ground.subject.task
+    return f"no probe measures {metric} of {task_words(task) + ' models' if task else 'this model'}"
+
+
+def other_precision(claim: Claim, ground: Ground) -> str | None:
     """The number format that the claim is about where it is not that of the files."""
-    named = named_precision(claim.conditions)
-    at_hand = ground.facts.dtype if ground.facts is not None else None
-    return named if named is not None and at_hand is not None and named != at_hand.lower() else None
+    named, at_hand = named_precision(claim.conditions), _dtype(ground)
+    return named if named is not None and at_hand is not None and named != at_hand else None
+
+
+def _dtype(ground: Ground) -> str | None:
+    return ground.facts.dtype.lower() if ground.facts is not None and ground.facts.dtype else None
 
 
 def _from_header(claim: Claim, measured: float) -> Finding:
     judgement = judge_exact(measured, claim, METRICS[claim.metric])
     return Finding(judgement, measured, "artifact", FACTS, FACTS_VERSION)
-
-
-def _unverifiable(code: str, reason: str) -> Finding:
-    return Finding(Judgement("unverifiable", code, reason))
-
-
-def loader_of(claim: Claim, ground: Ground) -> str:
-    """The loader whose number a claim is about: the one it names, else the library that the files are made for."""
-    made_for_sentences = any(file.name == "modules.json" for file in ground.facts.files) if ground.facts else False
-    return named_loader(claim.conditions) or ("sentence-transformers" if made_for_sentences else "transformers")

@@ -1,100 +1,175 @@
-"""Units of work: one probe on one model with one labelled set; planned, run in a child, and scored here."""
+"""Units of work: one probe on one model with one labelled set and settings; planned, run in a child, scored here."""
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from graph.claims import Claim
 from graph.digest import digest_of
-from graph.errors import ModelError
+from graph.errors import ModelError, ModelRefused
 from inference.conclude import UnitResult
 from inference.data.sets import LabelledSet
 from inference.ground import Ground
-from inference.probes import LOADING, PROBES, WITHOUT_DATA
+from inference.models.architecture import stage_architecture
+from inference.models.estimate import LIBRARY_BYTES, estimate_memory_bytes
+from inference.probes import PROBES
 from inference.records import library_versions, processor
 from inference.routing import Need
 from inference.sandbox.zygote import Answer, Limits, Zygote
-from inference.stage import stage_items, stage_model
+from inference.stage import changed_file, stage_items, stage_model
 
-SEED: Final = 0
-_BASE_MEMORY_BYTES: Final = 3 << 30
-"""Address space for the libraries' own work; four times the weights come on top."""
+Settings = tuple[tuple[str, str | int], ...]
+"""Fields of a claim's scope that a run takes over, by name, sorted."""
+_COPIES_INITIALISED: Final = 6
+"""How many times its float32 weights an initialised architecture may hold: made, calibrated, converted."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Unit:
-    """One unit of work: a probe on a model, with a set or without, and the claims that wait for it."""
+    """One unit of work: a probe on a model, with a set or without, and the claims that wait for it.
+
+    `settings` are what the claims' scopes ask of the run; what is not named there is the probe's own choice.
+    """
 
     ground: Ground
     probe: str
     data: LabelledSet | None
     claims: tuple[Claim, ...]
+    settings: Settings = ()
+    device: str = "cpu"
 
     @property
     def id(self) -> str:
-        """The same for the same model, probe, set, device and libraries (major and minor versions)."""
-        model = self.ground.model.digest if self.ground.model is not None else ""
+        """The same for the same model, probe, set, settings, device and libraries (major and minor versions)."""
         versions = {name: version.split(".")[:2] for name, version in library_versions()}
-        data = self.data.digest if self.data is not None else ""
-        parts = [model, self.probe, PROBES[self.probe].info.version, data, "cpu", versions]
+        parts: list[Any] = [self.model, self.probe, PROBES[self.probe].info.version, self._data, self.device, versions]
+        if self.settings:
+            parts.append([list(setting) for setting in self.settings])
         return "un_" + digest_of(parts)[:32]
+
+    @property
+    def seed(self) -> int:
+        """For whatever the probe draws, 0..2³¹ − 1: its own, and the same with every version of the libraries."""
+        settings = [list(setting) for setting in self.settings]
+        return int(digest_of([self.model, self.probe, self._data, settings])[:8], 16) >> 1
 
     @property
     def cost_s(self) -> float:
         """Seconds that it will take, roughly."""
         return PROBES[self.probe].cost_s(self.ground.subject, self.data) or 0.0
 
+    @property
+    def alone(self) -> bool:
+        """Whether nothing else may run on the machine meanwhile."""
+        return PROBES[self.probe].info.alone
 
-def plan_units(ground: Ground, waiting: Iterable[tuple[Claim, Need]]) -> Iterator[Unit]:
-    """The units of work on one model: loading first, then what claims wait for; none where it may not run."""
+    @property
+    def initialised(self) -> bool:
+        """Whether it runs on the bare architecture, with initialised weights."""
+        return self.ground.subject.tier == "architecture"
+
+    @property
+    def model(self) -> str:
+        """What tells its model from others: the digest of its files, or of its bare architecture."""
+        if self.initialised and self.ground.architecture is not None:
+            return self.ground.architecture.digest
+        return self.ground.model.digest if self.ground.model is not None else ""
+
+    @property
+    def asked(self) -> dict[str, str | int]:
+        """What the probe is asked for: settings, and the device where it is not the processor."""
+        return dict(self.settings) | ({} if self.device == "cpu" else {"device": self.device})
+
+    @property
+    def _data(self) -> str:
+        return self.data.digest if self.data is not None else ""
+
+
+def plan_units(ground: Ground, waiting: Iterable[tuple[Claim | None, Need]], device: str = "cpu") -> Iterator[Unit]:
+    """The units of work on one model: loading first, then cheap to dear.
+
+    `waiting` holds what each claim waits for, and what is to be observed without a claim (None).
+    """
+    first = loading_probe(ground)
+    units: dict[Any, Unit] = {}
+    for claim, need in [*_first(first), *waiting]:
+        before = units.get(need.key) or Unit(ground, need.probe, need.data, (), need.settings, _device(need, device))
+        claims = before.claims if claim is None else (*before.claims, claim)
+        units[need.key] = dataclasses.replace(before, claims=claims)
+    yield from sorted(units.values(), key=lambda unit: (unit.probe != first, unit.cost_s, unit.probe, unit.settings))
+
+
+def loading_probe(ground: Ground) -> str | None:
+    """The probe that loads this model, None for a bare architecture: what it finds broken is not tried any further."""
     if not ground.runnable:
-        return
-    fixed = [LOADING, *(probe for probe in WITHOUT_DATA if probe.cost_s(ground.subject, None) is not None)]
-    needs = {(probe.info.name, ""): Unit(ground, probe.info.name, None, ()) for probe in fixed}
-    for claim, need in waiting:
-        key = (need.probe, need.data.digest if need.data is not None else "")
-        before = needs.get(key, Unit(ground, need.probe, need.data, ()))
-        needs[key] = Unit(ground, need.probe, need.data, (*before.claims, claim))
-    yield from needs.values()
+        return None
+    loads = (probe for probe in PROBES.values() if "loads" in probe.info.metrics)
+    return next((probe.info.name for probe in loads if probe.cost_s(ground.subject, None) is not None), None)
+
+
+def _first(probe: str | None) -> list[tuple[None, Need]]:
+    return [] if probe is None else [(None, Need(probe))]
+
+
+def _device(need: Need, device: str) -> str:
+    """Where a probe runs: on the device asked for, where it knows how to."""
+    return device if "device" in PROBES[need.probe].info.settings else "cpu"
 
 
 def run_unit(zygote: Zygote, unit: Unit, timeout_s: float) -> Answer:
     """How a unit's child ended; the staged files are removed."""
-    facts = unit.ground.facts
-    folder = zygote.scratch / unit.id
+    ground, folder = unit.ground, zygote.scratch / unit.id
+    files = ground.facts.files if ground.facts is not None and not unit.initialised else ()
     try:
         try:
-            stage_model(facts.files if facts is not None else (), folder / "model")
-            if unit.data is not None:
-                stage_items(unit.data, folder / "items")
-        except ModelError as error:  # neither says anything about the model
+            readable = _stage(unit, folder)
+        except ModelRefused as error:
+            return Answer(None, "unsafe_refused", str(error), (), 0.0)
+        except ModelError as error:  # neither scratch nor set says anything about the model
             return Answer(None, "no_data", str(error), (), 0.0)
-        limits = Limits(
-            memory_bytes=_BASE_MEMORY_BYTES + 4 * (facts.size_bytes if facts is not None else 0),
-            cpu_s=int(min(timeout_s, 86_400.0)) + 10,
-        )
-        items = folder / "items" if unit.data is not None else None
-        return zygote.run(unit.probe, folder / "model", items, limits, timeout_s, SEED)
+        answer = zygote.run(
+            unit.probe, folder / "model", folder / "items" if unit.data is not None else None, _limits(unit, timeout_s),
+            timeout_s, unit.seed, settings=unit.asked, initialised=unit.initialised, readable=readable,
+            untrusted=ground.untrusted,
+        )  # fmt: skip
+        if (changed := changed_file(files)) is not None:
+            what = f"{changed} changed while it was verified: verify the model again"
+            return Answer(None, "unsafe_refused", what, answer.layers, answer.duration_s)
+        return answer
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _stage(unit: Unit, folder: Path) -> list[Path]:
+    """Real paths outside the folder that the child may read, after model and items were put into it."""
+    ground, readable = unit.ground, []
+    if unit.initialised and ground.architecture is not None:
+        stage_architecture(ground.architecture, folder / "model")
+    elif ground.facts is not None:
+        digests = ground.model.files if ground.model is not None else {}
+        readable = stage_model(ground.facts.files, folder / "model", digests, pickles=ground.trust == "name")
+    if unit.data is not None:
+        stage_items(unit.data, folder / "items")
+    return readable
+
+
+def _limits(unit: Unit, timeout_s: float) -> Limits:
+    facts = unit.ground.facts
+    if facts is None or unit.initialised:
+        memory_bytes = LIBRARY_BYTES + _COPIES_INITIALISED * unit.ground.subject.size_bytes
+    else:
+        memory_bytes = estimate_memory_bytes(facts, unit.probe)
+    return Limits(memory_bytes=memory_bytes, cpu_s=int(min(timeout_s, 86_400.0)) + 10)
+
+
 def result_of(unit: Unit, answer: Answer) -> UnitResult:
     """A unit's result from the child's answer, which is scored here and nowhere else."""
-    common = UnitResult(
-        unit=unit.id,
-        probe=unit.probe,
-        version=PROBES[unit.probe].info.version,
-        data=unit.data.used() if unit.data is not None else None,
-        seed=SEED,
-        device=processor(),
-        libraries=dict(library_versions()),
-        layers=answer.layers,
-        duration_s=answer.duration_s,
-    )
+    common = blank_result(unit, answer.layers, answer.duration_s)
     if answer.raw is None:
         return common.model_copy(update={"failure": answer.failure or "crashed", "what": answer.what})
     try:
@@ -103,3 +178,18 @@ def result_of(unit: Unit, answer: Answer) -> UnitResult:
         what = f"its answer is not what the probe answers: {' '.join(str(error).split())[:200]}"
         return common.model_copy(update={"failure": "crashed", "what": what})
     return common.model_copy(update={"measured": measured})
+
+
+def blank_result(unit: Unit, layers: tuple[str, ...] = (), duration_s: float = 0.0) -> UnitResult:
+    """A unit's result with all that is known of the run besides what came out."""
+    return UnitResult(
+        unit=unit.id,
+        probe=unit.probe,
+        version=PROBES[unit.probe].info.version,
+        data=unit.data.used() if unit.data is not None else None,
+        seed=unit.seed,
+        device=processor(),
+        libraries=dict(library_versions()),
+        layers=layers,
+        duration_s=duration_s,
+    )

@@ -1,23 +1,24 @@
-"""From measurements to verdicts: pure functions, DESIGN's rule for exact values and for proportions.
+"""From measurements to verdicts: pure functions, one rule for exact values, for sampled numbers and for shares.
 
 Percent and percentage points everywhere (78.3, not 0.783), except for `runs`, whose shares lie in 0..1.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, Literal
 
 from graph.claims import Claim, Comparator, Interval, Verdict
 from graph.constants import INTERVAL_LEVEL, MARGIN_POINTS, PREPROCESSING_POINTS, RUNS_ABOVE_CHANCE
-from graph.metrics import Metric
+from graph.metrics import METRICS, Metric
+from inference.intervals import hypergeometric_interval, proportion_interval
+from inference.power import decisive_n, detectable_difference, detectable_points, needed_n
 from inference.printed import printed_unit
 
 Side = Literal["up", "down", "exact", "up_to"]
-POWER: Final = 0.8
-"""The detectable difference is the smallest that this many of such runs would have refuted."""
-_LARGEST_N: Final = 10_000_000
+IN_POINTS: Final = frozenset({"accuracy", "f1", "adherence"})
+"""Metrics whose δ is MARGIN_POINTS."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,58 @@ def _judge_up_to(found: Decimal, value: Decimal, margin: Decimal, metric: Metric
     return Judgement("inconclusive", None, f"{shown}: not reached in this scope", threshold=float(value - margin))
 
 
+def judge_interval(
+    measured: float, interval: Interval, claim: Claim, metric: Metric, n: int | None = None
+) -> Judgement:
+    """The verdict on a sampled number, from its interval; all in the unit of the metric.
+
+    Parameters
+    ----------
+    measured : float
+        The estimate, inside the interval.
+    interval : Interval
+        Two-sided; its ends decide.
+    claim, metric
+        δ is 1 point for f1 and half a unit of the last printed digit otherwise; `<` and `>` are taken without δ.
+    n : int or None
+        Items, pairs or passages behind the interval, to say how many would decide: its width shrinks with √n.
+
+    Returns
+    -------
+    Judgement
+        Upward: verified iff low ≥ claim − δ, refuted iff high < claim − δ; downward mirrored; exact: verified iff the
+        whole interval lies within ± δ, refuted iff all of it lies outside. A sample never refutes `up_to`.
+
+    Raises
+    ------
+    ValueError
+        The claim states no number.
+    """
+    margin = MARGIN_POINTS if metric.name in IN_POINTS else float(printed_unit(claim) / 2)
+    value, low, high = stated_number(claim), interval.low, interval.high
+    shown = f"measured {_short(measured)} [{_short(low)}, {_short(high)}], claimed {_short(value)}"
+    side = _side(claim.comparator, metric)
+    if side == "exact":
+        inside, outside = (
+            value - margin <= low and high <= value + margin,
+            high < value - margin or low > value + margin,
+        )
+        verdict: Verdict = "verified" if inside else "refuted" if outside else "inconclusive"
+        return Judgement(verdict, None, shown, interval, margin)
+    strict = claim.comparator in ("<", ">")
+    threshold = value if strict else value + margin if side == "down" else value - margin
+    verdict = _against(low, high, threshold, claim.comparator, downward=side == "down")
+    if side == "up_to":
+        flags = ("exceeds",) if verdict == "verified" and low > value + margin else ()
+        reason = shown if verdict == "verified" else f"{shown}: not reached in this scope"
+        return Judgement(verdict, None, reason, interval, threshold, flags=flags)
+    if verdict != "inconclusive":
+        return Judgement(verdict, None, shown, interval, threshold)
+    needed = needed_n(measured, interval, threshold, n)
+    detectable = detectable_difference(measured, interval, 0.0 if strict else margin, downward=side == "down")
+    return Judgement(verdict, None, f"{shown}: too close to call", interval, threshold, needed, detectable)
+
+
 def judge_proportion(
     successes: int,
     n: int,
@@ -84,7 +137,7 @@ def judge_proportion(
     comparator: Comparator = "=",
     delta_points: float = MARGIN_POINTS,
     *,
-    whole_set: bool = False,
+    whole: int | None = None,
 ) -> Judgement:
     """The verdict on a share of right answers, from its Clopper-Pearson interval (two-sided 95 %).
 
@@ -98,26 +151,25 @@ def judge_proportion(
         "=", ">" and ">=" are read as "at least", "<" and "<=" as "at most", `up_to` as "reaches".
     delta_points : float
         δ, in percentage points.
-    whole_set : bool
-        The items are all of the very set that the claim names: there is nothing to sample, and the interval is
-        the measured share ± the tolerance for different preprocessing (0.5 points). Between the thresholds the
-        verdict is inconclusive (`preprocessing`).
+    whole : int or None
+        Items of the very set that the claim names, where those asked are known to be a part of it (the interval is
+        then the exact one of a finite set) or all of it (there is nothing to sample). The interval is widened by
+        the tolerance for different preprocessing (0.5 points); where that alone leaves the verdict open, its reason
+        code is `preprocessing`.
 
     Raises
     ------
     ValueError
-        n < 1, or successes outside 0..n.
-
-    Notes
-    -----
-    Source: C. J. Clopper and E. S. Pearson, Biometrika 26 (1934) 404-413.
+        n < 1, successes outside 0..n, or n > whole.
     """
     rate = 100 * successes / n if n else 0.0
-    low, high = (100 * end for end in proportion_interval(successes, n))
+    low, high = (100 * end for end in _share_ends(successes, n, whole))
     interval = Interval(low=low, high=high, level=INTERVAL_LEVEL, method="clopper-pearson")
-    if whole_set:
-        low, high = max(0.0, rate - PREPROCESSING_POINTS), min(100.0, rate + PREPROCESSING_POINTS)
-        interval = Interval(low=low, high=high, level=1.0, method="whole-set")
+    bare = _decide(low, high, claim, comparator, delta_points)[0]
+    if whole is not None:
+        low, high = max(0.0, low - PREPROCESSING_POINTS), min(100.0, high + PREPROCESSING_POINTS)
+        level, method = (1.0, "whole-set") if n == whole else (INTERVAL_LEVEL, "hypergeometric")
+        interval = Interval(low=low, high=high, level=level, method=method)
     verdict, threshold = _decide(low, high, claim, comparator, delta_points)
     shown = f"{successes} of {n} = {rate:.2f} % [{low:.2f}, {high:.2f}], claimed {claim:g} %"
     if verdict != "inconclusive":
@@ -125,35 +177,33 @@ def judge_proportion(
         return Judgement(verdict, None, shown, interval, threshold, flags=("exceeds",) if exceeds else ())
     if comparator == "up_to":
         return Judgement(verdict, None, f"{shown}: not reached in this scope", interval, threshold)
-    if whole_set:
+    if bare != "inconclusive":
         reason = f"{shown}: no further off than other preprocessing may be"
-        detectable = delta_points + PREPROCESSING_POINTS
+        detectable = max(high - rate, rate - low) + delta_points
         return Judgement(verdict, "preprocessing", reason, interval, threshold, detectable=detectable)
-    needed = _decisive_n(rate / 100, n, claim, comparator, delta_points)
-    detectable = _detectable(rate / 100, n, delta_points, upward=comparator in ("=", ">", ">="))
+    needed = decisive_n(rate / 100, n, lambda low, high: _decides(low, high, claim, comparator, delta_points))
+    needed = needed if needed is None or whole is None else min(needed, whole)
+    detectable = detectable_points(rate / 100, n, delta_points, upward=comparator in ("=", ">", ">="))
     reason = f"{shown}: too close to call with {n} items"
     return Judgement(verdict, None, reason, interval, threshold, needed, detectable)
 
 
-def judge_runs(successes: int, n: int, majority: float, classes: int) -> Judgement:
+def judge_runs(successes: int, n: int, chance: float) -> Judgement:
     """The verdict on `runs`, which asks whether the task is done clearly better than by guessing.
 
     Parameters
     ----------
     successes, n : int
         Right answers, and items asked; n ≥ 1.
-    majority : float
-        Share, 0..1, of the most frequent label: what answering it always would give.
-    classes : int
-        Number of labels.
+    chance : float
+        What guessing gives, 0..1: the larger of the most frequent label's share and 1 in so many labels.
 
     Returns
     -------
     Judgement
-        Verified iff the interval's lower end reaches chance + RUNS_ABOVE_CHANCE · (1 − chance), where chance is the
-        larger of `majority` and 1/classes; refuted iff its upper end stays below. Shares in 0..1.
+        Verified iff the interval's lower end reaches chance + RUNS_ABOVE_CHANCE · (1 − chance), refuted iff its upper
+        end stays below. Shares in 0..1.
     """
-    chance = max(majority, 1 / classes)
     threshold = chance + RUNS_ABOVE_CHANCE * (1 - chance)
     low, high = proportion_interval(successes, n)
     interval = Interval(low=low, high=high, level=INTERVAL_LEVEL, method="clopper-pearson")
@@ -162,85 +212,81 @@ def judge_runs(successes: int, n: int, majority: float, classes: int) -> Judgeme
         return Judgement("verified", None, shown, interval, threshold)
     if high < threshold:
         return Judgement("refuted", None, shown, interval, threshold)
-    needed = _decisive_n(successes / n, n, 100 * threshold, ">=", 0.0)
-    detectable = _detectable(successes / n, n, 0.0, upward=True) / 100
+    needed = decisive_n(successes / n, n, lambda low, high: _decides(low, high, 100 * threshold, ">=", 0.0))
+    detectable = detectable_points(successes / n, n, 0.0, upward=True) / 100
     reason = f"{shown}: too close to call with {n} items"
     return Judgement("inconclusive", None, reason, interval, threshold, needed, detectable)
 
 
-def proportion_interval(successes: int, n: int, level: float = INTERVAL_LEVEL) -> tuple[float, float]:
-    """The Clopper-Pearson interval of a proportion, two-sided, as shares in 0..1.
+def judge_loss(own: Judgement, other: Judgement) -> Judgement:
+    """The verdict on a loss in percent, which may mean points or a share of what there was: both were judged.
+
+    Refuted only if false both ways; verified by its own metric, where it is not false the other way.
+    """
+    contradicted = own.verdict == "refuted" or (own.verdict == "verified" and other.verdict == "refuted")
+    if own.verdict == other.verdict or not contradicted:
+        return own
+    reason = f"{own.reason}; read the other way: {other.reason}"
+    return replace(own, verdict="inconclusive", reason=reason, decisive_n=None)
+
+
+def stated_number(claim: Claim) -> float:
+    """The claim's number in the unit of its metric: percent where it was written as a share.
 
     Raises
     ------
     ValueError
-        n < 1, or successes outside 0..n.
+        It states no number.
     """
-    from scipy.stats import binomtest
+    if not isinstance(claim.value, int | float):
+        raise ValueError(f"claim {claim.id} states no number")
+    metric = METRICS.get(claim.metric)
+    shares = metric is not None and metric.unit == "percent" and claim.unit in ("fraction", "share", "ratio")
+    return 100 * float(claim.value) if shares else float(claim.value)
 
-    interval = binomtest(successes, n).proportion_ci(level, method="exact")
-    return float(interval.low), float(interval.high)
+
+def _share_ends(successes: int, n: int, whole: int | None) -> tuple[float, float]:
+    if whole is None:
+        return proportion_interval(successes, n)
+    return hypergeometric_interval(successes, n, whole)
 
 
 def _side(comparator: Comparator, metric: Metric) -> Side:
-    """Which side a comparator without strictness allows."""
+    """Which side a comparator allows."""
     if comparator == "=":
         return metric.direction
     if comparator == "up_to":
         return "up_to"
-    return "down" if comparator == "<=" else "up"
+    return "down" if comparator in ("<", "<=") else "up"
 
 
-def _decide(low: float, high: float, claim: float, comparator: Comparator, delta: float) -> tuple[Verdict, float]:
-    """Verdict and threshold, all in percent; strict comparators exclude the threshold itself."""
-    if comparator in ("<", "<="):
-        threshold = claim + delta
+def _against(low: float, high: float, threshold: float, comparator: Comparator, *, downward: bool) -> Verdict:
+    """The verdict on a threshold from the ends of an interval; strict comparators exclude the threshold itself."""
+    if downward:
         holds = high < threshold if comparator == "<" else high <= threshold
         fails = low >= threshold if comparator == "<" else low > threshold
     else:
-        threshold = claim - delta
         holds = low > threshold if comparator == ">" else low >= threshold
         fails = high <= threshold if comparator == ">" else high < threshold
     fails = fails and comparator != "up_to"  # a sample never refutes "up to"
-    return ("verified" if holds else "refuted" if fails else "inconclusive"), threshold
+    return "verified" if holds else "refuted" if fails else "inconclusive"
 
 
-def _smooth_interval(rate: float, n: float) -> tuple[float, float]:
-    """Clopper-Pearson for n · rate successes, whole or not, in percent."""
-    from scipy.special import betaincinv
-
-    tail, right, wrong = (1 - INTERVAL_LEVEL) / 2, n * rate, n * (1 - rate)
-    low = float(betaincinv(right, wrong + 1, tail)) if right > 0 else 0.0
-    high = float(betaincinv(right + 1, wrong, 1 - tail)) if wrong > 0 else 1.0
-    return 100 * low, 100 * high
+def _decide(low: float, high: float, claim: float, comparator: Comparator, delta: float) -> tuple[Verdict, float]:
+    """Verdict and threshold of a share, all in percent."""
+    downward = comparator in ("<", "<=")
+    threshold = claim + delta if downward else claim - delta
+    return _against(low, high, threshold, comparator, downward=downward), threshold
 
 
-def _decisive_n(rate: float, n: int, claim: float, comparator: Comparator, delta: float) -> int | None:
-    """The smallest n that would decide if the observed rate stayed; None where none up to ten million would."""
-
-    def decides(items: int) -> bool:
-        return _decide(*_smooth_interval(rate, items), claim, comparator, delta)[0] != "inconclusive"
-
-    low, high = n, 2 * n
-    while not decides(high):
-        low, high = high, 2 * high
-        if high > _LARGEST_N:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if decides(middle) else (middle, high)
-    return high
-
-
-def _detectable(rate: float, n: int, delta: float, *, upward: bool) -> float:
-    """The smallest wrong claim, in points away from the observed rate, that POWER of such runs would refute."""
-    from scipy.stats import binom
-
-    if not upward:
-        return _detectable(1 - rate, n, delta, upward=True)
-    worst = int(binom.ppf(POWER, n, rate))
-    return 100 * (proportion_interval(worst, n)[1] - rate) + delta
+def _decides(low: float, high: float, claim: float, comparator: Comparator, delta: float) -> bool:
+    """Whether a share's interval, in 0..1, decides."""
+    return _decide(100 * low, 100 * high, claim, comparator, delta)[0] != "inconclusive"
 
 
 def _plain(number: Decimal) -> str:
     return f"{number:,f}".rstrip("0").rstrip(".") if "." in f"{number:f}" else f"{number:,f}"
+
+
+def _short(number: float) -> str:
+    return f"{number:,.4g}" if abs(number) < 10_000 else f"{number:,.0f}"

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
+from graph.artifacts import Artifact
 from graph.errors import SourceError
 from graph.home import Home
-from graph.responses import (
+from graph.store import catalogue
+from graph.store.evidence import all_evidence, observations
+from graph.work_responses import (
     BuildResponse,
+    DataWanted,
     IngestResponse,
+    PlanResponse,
+    ProbePlanned,
+    ProbeSeconds,
     Problem,
     Refused,
     SnapshotInfo,
+    UnitLeft,
+    UnitPlanned,
+    VerdictReason,
     VerifiedArtifact,
     VerifyResponse,
 )
-from graph.store import catalogue
-from graph.store.evidence import all_evidence, observations
 from indexer.pipeline import build, ingest
 from indexer.progress import OnProgress, Progress
 from indexer.snapshots import Listed, list_snapshots
 from inference.embedder import open_encoder
 from inference.executor import VerifyOptions, VerifyProgress, verify_artifacts
+from inference.plan import plan_verification
 from search.facts import read_facts
 
 
@@ -42,14 +52,9 @@ def _problem(error: SourceError) -> Problem:
 
 
 def verify_response(
-    home: Home,
-    names: Sequence[str],
-    data: Mapping[str, Path],
-    budget_s: float | None,
-    trust: tuple[str, ...],
-    on_progress: OnProgress,
+    home: Home, names: Sequence[str], options: VerifyOptions, on_progress: OnProgress
 ) -> VerifyResponse:
-    """Check claims and run trusted local models, of the named artifacts or of all; see `verify_artifacts`.
+    """Check claims and run local models, of the named artifacts or of all; see `verify_artifacts`.
 
     Raises
     ------
@@ -58,14 +63,8 @@ def verify_response(
     SourceError
         A labelled set cannot be read.
     """
-    with home.store.reading() as connection:
-        chosen = [catalogue.find_artifact(connection, name) for name in names] or catalogue.all_artifacts(connection)
-
-    def hear(heard: VerifyProgress) -> None:
-        on_progress(Progress("verify", heard.done, heard.total))
-
-    options = VerifyOptions(data=data, budget_s=budget_s, trust=trust)
-    report = verify_artifacts(home, chosen, options, hear)
+    chosen = _chosen(home, names)
+    report = verify_artifacts(home, chosen, options, _hearing(on_progress))
     with home.store.reading() as connection:
         facts = read_facts(connection, chosen)
         verified = tuple(
@@ -83,9 +82,40 @@ def verify_response(
         name = count.verdict + (f" ({count.reason_code})" if count.reason_code else "")
         counts[name] = counts.get(name, 0) + count.claims
     return VerifyResponse(
-        artifacts=verified, counts=counts, units_run=report.units_run, units_resumed=report.units_resumed,
-        units_left=report.units_left, unused_data=tuple(sorted(set(data) - used)),
+        artifacts=verified, counts=counts, reasons=tuple(VerdictReason(**asdict(count)) for count in report.counts),
+        units_run=report.units_run, units_resumed=report.units_resumed, units_left=report.units_left,
+        left=tuple(UnitLeft(**asdict(unit)) for unit in report.left),
+        probes=tuple(ProbeSeconds(**asdict(probe)) for probe in report.probes),
+        unused_data=tuple(sorted(set(options.data) - used)), import_s=report.import_s, duration_s=report.duration_s,
     )  # fmt: skip
+
+
+def plan_response(home: Home, names: Sequence[str], options: VerifyOptions, on_progress: OnProgress) -> PlanResponse:
+    """What `verify_response` would do with the same options, without running anything; see `plan_verification`."""
+    plan = plan_verification(home, _chosen(home, names), options, _hearing(on_progress))
+    costs: dict[str, list[float]] = {}
+    for unit in plan.units:
+        if not unit.finished:
+            costs.setdefault(unit.probe, []).append(unit.cost_s)
+    by_cost = sorted(costs.items(), key=lambda item: (-sum(item[1]), item[0]))
+    return PlanResponse(
+        claims=plan.claims, settled=plan.settled, waiting=plan.waiting, without_data=plan.without_data,
+        units=tuple(UnitPlanned(**asdict(unit) | {"settings": dict(unit.settings)}) for unit in plan.units),
+        probes=tuple(ProbePlanned(probe=name, units=len(each), cost_s=sum(each)) for name, each in by_cost),
+        cost_s=plan.cost_s, time_s=plan.time_s,
+        data=tuple(DataWanted(**asdict(wanted)) for wanted in plan.data),
+        any_data=tuple(DataWanted(**asdict(wanted)) for wanted in plan.any_data),
+    )  # fmt: skip
+
+
+def _chosen(home: Home, names: Sequence[str]) -> list[Artifact]:
+    with home.store.reading() as connection:
+        found = [catalogue.find_artifact(connection, name) for name in names]
+        return list({each.id: each for each in found}.values()) or catalogue.all_artifacts(connection)
+
+
+def _hearing(on_progress: OnProgress) -> Callable[[VerifyProgress], None]:
+    return lambda heard: on_progress(Progress("verify", heard.done, heard.total, heard.left_s))
 
 
 def build_response(

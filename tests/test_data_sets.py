@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from graph.errors import SourceError
-from inference.data.sets import LabelledSet, built_in, known_sets, open_data, same_name
+from graph.errors import InputError, SourceError
+from inference.data.sets import LabelledSet, built_in, known_sets, open_data, open_picture, same_name, sample
 from inference.models.known import compute_known_data
 from inference.probes.base import RawAnswers, RunTask, Subject, score_answers, shuffled_control
 from inference.probes.classification import ClassificationProbe, staged_items
@@ -65,9 +69,9 @@ def test_numbers_as_labels_are_words(tmp_path: Path) -> None:
 @given(st.integers(0, 3), st.sampled_from(["text", "label"]), st.text(st.characters(codec="utf-8"), min_size=1))
 def test_changing_any_cell_changes_the_digest(row: int, column: str, added: str) -> None:
     def digest(rows: list[tuple[str, str]]) -> str:
-        from inference.data.sets import _content_digest
+        from inference.data.labelled import _content_digest, digests_of
 
-        return _content_digest("text", (text.encode() for text, _ in rows), [label for _, label in rows])
+        return _content_digest("text", digests_of(text.encode() for text, _ in rows), [label for _, label in rows])
 
     changed = list(ROWS)
     text, label = changed[row]
@@ -155,6 +159,177 @@ def test_other_things_that_are_no_sets_are_refused(tmp_path: Path) -> None:
         assert caught.value.code == code, name
 
 
+def refused(path: Path) -> SourceError:
+    """The one line that a set is refused with."""
+    with pytest.raises(SourceError) as caught:
+        open_data("bad", path)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "line", "words"),
+    [
+        ("text,text,label\na,b,x\n", "malformed", 1, "twice"),
+        ("text,label,prompt\na,x,b\n", "malformed", 1, "remove those of one kind"),
+        ("text,category\na,x\n", "missing_columns", 1, "text, category"),
+        ("tokens,tags\na b,O O\na b,O\n", "malformed", 3, "2 tokens but 1 tags"),
+        ("tokens,tags\na b,O O\nc,O\n", "one_class", None, "only one label"),
+        ("text,label\na,x\nb\0,y\n", "malformed", 3, "NUL"),
+    ],
+)
+def test_a_refusal_says_what_and_where(tmp_path: Path, content: str, code: str, line: int | None, words: str) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text(content, encoding="utf-8")
+    error = refused(file)
+    assert (error.code, error.line) == (code, line)
+    assert words in str(error)
+
+
+def test_another_encoding_is_named(tmp_path: Path) -> None:
+    for name, encoding, line in (("a.csv", "utf-16", 1), ("b.csv", "utf-16-le", 1)):
+        (tmp_path / name).write_bytes("text,label\na,x\nb,y\n".encode(encoding))
+        error = refused(tmp_path / name)
+        assert (error.code, error.line) == ("encoding", line)
+        assert "save it as UTF-8" in str(error)
+
+
+def test_a_pipe_is_no_set(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.csv")
+    assert "not a regular file" in str(refused(tmp_path / "a.csv"))
+
+
+def test_nested_columns_of_parquet_are_refused_and_names_of_numbered_labels_read(tmp_path: Path) -> None:
+    nested = pyarrow.table({"text": [[{"a": ["b"]}], [{"a": ["c"]}]], "label": ["x", "y"]})
+    pyarrow.parquet.write_table(nested, tmp_path / "nested.parquet")
+    assert "holds list<" in str(refused(tmp_path / "nested.parquet"))
+    features = {"info": {"features": {"label": {"names": ["bad", "good"], "_type": "ClassLabel"}}}}
+    table = pyarrow.table({"text": ["a", "b"], "label": [1, 0]})
+    table = table.replace_schema_metadata({"huggingface": json.dumps(features)})
+    pyarrow.parquet.write_table(table, tmp_path / "named.parquet")
+    assert open_data("named", tmp_path / "named.parquet").labels == ("good", "bad")
+
+
+def test_a_parquet_file_that_grows_when_unpacked_is_refused_without_unpacking_it(tmp_path: Path) -> None:
+    """20,000 references to one text of 2 MB would be 40 GB: the text is refused for its length before that."""
+    long = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 20_000, "int32"), pyarrow.array(["a" * 2_000_000]))
+    pyarrow.parquet.write_table(pyarrow.table({"text": long, "label": ["x", "y"] * 10_000}), tmp_path / "a.parquet")
+    assert (tmp_path / "a.parquet").stat().st_size < 10_000_000
+    assert refused(tmp_path / "a.parquet").code == "too_large"
+    many = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 100_000, "int32"), pyarrow.array(["a" * 90_000]))
+    pyarrow.parquet.write_table(pyarrow.table({"text": many, "label": ["x", "y"] * 50_000}), tmp_path / "b.parquet")
+    assert "Mi characters" in str(refused(tmp_path / "b.parquet"))
+
+
+def test_words_of_parquet_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
+    raw = pyarrow.array([b"caf\xe9", b"tea"], pyarrow.binary())
+    words = pyarrow.StringArray.from_buffers(2, raw.buffers()[1], raw.buffers()[2])
+    pyarrow.parquet.write_table(pyarrow.table({"text": words, "label": ["x", "y"]}), tmp_path / "a.parquet")
+    assert refused(tmp_path / "a.parquet").code in ("unreadable", "encoding")
+
+
+# Other kinds --------------------------------------------------------------------------------------------
+def test_tokens_prompts_and_passages_are_kinds_of_their_own(tmp_path: Path) -> None:
+    tokens = write_csv(tmp_path / "t.csv", ["tokens", "tags"], [("Ann  sings", "B-PER O"), ("it rains", "O O")])
+    read = open_data("t", tokens)
+    assert (read.kind, read.items[0], read.labels) == ("tokens", ["Ann", "sings"], ("B-PER O", "O O"))
+    assert (read.classes, read.majority) == (("B-PER", "O"), 0.75)
+    prompts = open_data("p", write_csv(tmp_path / "p.csv", ["prompt", "label"], [("a red dot", "red"), ("b", "c")]))
+    assert (prompts.kind, prompts.items[0], prompts.labels) == ("prompt", "a red dot", ("red", "c"))
+    passages = open_data("x", write_csv(tmp_path / "x.csv", ["text"], [("one",), ("two",)]))
+    assert (passages.kind, list(passages.items), passages.labels) == ("passages", ["one", "two"], ())
+    stage_items(read, tmp_path / "staged")
+    assert json.loads((tmp_path / "staged" / "items.json").read_text()) == [["Ann", "sings"], ["it", "rains"]]
+
+
+def test_the_built_in_prompts_are_labelled_with_what_they_ask() -> None:
+    data = built_in("drawings")
+    assert (data.kind, len(data.classes), data.warnings) == ("prompt", 12, ())
+    assert all(word in prompt.split() for prompt, label in zip(data.items, data.labels, strict=True)
+               for word in label.split())  # fmt: skip
+
+
+def test_repeated_items_and_quarrels_are_said(tmp_path: Path) -> None:
+    rows = [("a", "x"), ("a", "x"), ("b", "x"), ("b", "y"), ("c", "y")]
+    warnings = open_data("w", write_csv(tmp_path / "w.csv", ["text", "label"], rows)).warnings
+    assert [warning.split(":")[0] for warning in warnings] == [
+        "2 of 5 items are repeated", "1 items have more than one label",
+    ]  # fmt: skip
+    assert open_data("w", write_csv(tmp_path / "w.csv", ["text", "label"], rows[1:3] + rows[4:])).warnings == ()
+
+
+def test_a_part_is_drawn_by_seed_and_has_a_digest_of_its_own(tmp_path: Path) -> None:
+    data = open_data(
+        "mine", write_csv(tmp_path / "a.csv", ["text", "label"], [(str(n), str(n % 2)) for n in range(50)])
+    )
+    one, again, other = sample(data, 20), sample(data, 20), sample(data, 20, seed=1)
+    assert (one.items, one.labels, one.digest) == (again.items, again.labels, again.digest)
+    assert len({data.digest, one.digest, other.digest}) == 3
+    assert list(one.items) == sorted(one.items, key=int)
+    assert all(int(item) % 2 == int(label) for item, label in zip(one.items, one.labels, strict=True))
+    assert sample(data, 50) is data
+    with pytest.raises(InputError, match="--limit 1"):
+        sample(data, 1)
+
+
+# Pictures that are bombs --------------------------------------------------------------------------------
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def write_huge_png(file: Path, side: int) -> None:
+    """A PNG whose header alone says side x side pixels."""
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", zlib.compress(b"\0" * 1000)))
+
+
+def test_bombs_and_things_that_are_no_pictures_are_refused_by_their_header(tmp_path: Path) -> None:
+    for name in ("huge", "text", "beside"):
+        write_pictures(tmp_path / name)
+    write_huge_png(tmp_path / "huge" / "dark" / "9.png", 60_000)
+    (tmp_path / "text" / "dark" / "9.png").write_text("no picture", encoding="utf-8")
+    Image.new("RGB", (4, 4)).save(tmp_path / "beside" / "a.png")
+    limit_before = Image.MAX_IMAGE_PIXELS
+    assert "60000x60000 pixels" in str(refused(tmp_path / "huge"))
+    assert "not a picture that can be read" in str(refused(tmp_path / "text"))
+    assert "one folder a label" in str(refused(tmp_path / "beside"))
+    assert limit_before == Image.MAX_IMAGE_PIXELS
+
+
+def test_a_picture_of_too_many_bytes_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "set")
+    with (folder / "dark" / "0.png").open("r+b") as stream:
+        stream.truncate(1 << 30)  # a gigabyte, without writing it
+    assert refused(folder).code == "too_large"
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_what_a_picture_carries_besides_pixels_cannot_end_a_run(tmp_path: Path) -> None:
+    turned, broken, moving = tmp_path / "turned.jpg", tmp_path / "broken.png", tmp_path / "moving.gif"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    Image.new("RGB", (8, 4)).save(turned, exif=exif)
+    Image.new("RGB", (8, 4)).save(broken, exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\xff" * 30)
+    frames = [Image.new("RGB", (8, 4), (shade, 0, 0)) for shade in range(0, 250, 10)]
+    frames[0].save(moving, save_all=True, append_images=frames[1:])
+    assert (open_picture(turned).size, open_picture(turned).info) == ((4, 8), {})
+    assert open_picture(moving).getpixel((0, 0)) == (0, 0, 0)
+    assert open_picture(broken).info == {}
+
+
+def test_a_truncated_picture_is_found_where_it_is_unpacked(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    Image.fromarray(rows).save(tmp_path / "whole.png")
+    whole = (tmp_path / "whole.png").read_bytes()
+    (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
+    write_huge_png(tmp_path / "huge.png", 20_000)
+    text = png_chunk(b"zTXt", b"a\0\0" + zlib.compress(b"b" * (80 << 20)))
+    (tmp_path / "text.png").write_bytes(whole[:33] + text + whole[33:])
+    for name in ("half.png", "huge.png", "text.png"):
+        with pytest.raises(ValueError, match=r"."):
+            open_picture(tmp_path / name)
+
+
 # Known sets ---------------------------------------------------------------------------------------------
 def test_the_committed_table_is_that_of_the_examples(repository: Path) -> None:
     assert compute_known_data(repository / "examples") == known_sets()
@@ -193,7 +368,7 @@ def test_answers_are_matched_by_label_name_not_by_place() -> None:
     scored = score_answers(
         RawAnswers(answers=["Code ", "code", "PROSE"], load_s=0, run_s=3), ["code", "prose", "prose"], 2 / 3, 2
     )
-    assert (scored.successes, scored.n) == (2, 3)
+    assert [(found.successes, found.n) for found in scored.all_of("accuracy")] == [(2, 3)]
     with pytest.raises(ValueError, match="2 answers to 3 items"):
         score_answers(RawAnswers(answers=["a", "b"], load_s=0, run_s=1), ["a", "b", "c"], 0.5, 2)
 

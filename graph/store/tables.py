@@ -91,6 +91,22 @@ UNITS = _table(
     Column("payload", Text, nullable=False),
     Column("finished_us", BigInteger, nullable=False),
 )
+JOBS = _table(
+    "jobs",
+    Column("id", String, primary_key=True),
+    Column("artifact", String, nullable=False, index=True),
+    Column("probe", String, nullable=False),
+    Column("data", String, nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    Column("owner", String, nullable=True, index=True),
+    Column("until_us", BigInteger, nullable=True),
+    Column("attempts", Integer, nullable=False),
+    Column("cost_s", Float, nullable=False),
+    Column("duration_s", Float, nullable=True),
+    Column("failure", Text, nullable=True),
+    Column("updated_us", BigInteger, nullable=False),
+)
 TRUST = _table(
     "trust",
     Column("name", String, primary_key=True),

@@ -77,11 +77,11 @@ class LabelledSet:
 
 
 def finished(
-    name: str, kind: ItemKind, items: Sequence[Item], labels: tuple[str, ...], pieces: Iterable[bytes], file: str
+    name: str, kind: ItemKind, items: Sequence[Item], labels: tuple[str, ...], digests: Sequence[bytes], file: str = ""
 ) -> LabelledSet:
     """The set of these items, after checking that there are some, and more than one label.
 
-    `pieces` are the items' contents as bytes (or as digests of large ones), in the same order.
+    `digests` are the SHA-256 of the items' contents (see `digests_of`), in the same order.
 
     Raises
     ------
@@ -90,13 +90,17 @@ def finished(
     """
     if not items:
         raise SourceError(f"labelled set {name}: it has no items: add some rows", file=file, code="empty")
-    digests = [hashlib.sha256(piece).digest() for piece in pieces]
     data = LabelledSet(name, kind, items, labels, _content_digest(kind, digests, labels), "operator")
     if kind not in UNLABELLED and len(data.classes) < 2:
         what = f"labelled set {name}: only one label ({data.classes[0][:40]!r}): it cannot tell right from wrong"
         raise SourceError(what, file=file, code="one_class")
     known: Literal["known", "operator"] = "known" if known_sets().get(data.digest) == name else "operator"
-    return replace(data, declared_by=known, warnings=_oddities(digests, labels))
+    return replace(data, declared_by=known, warnings=_oddities(kind, digests, labels))
+
+
+def digests_of(pieces: Iterable[bytes]) -> list[bytes]:
+    """The SHA-256 of each piece, in order."""
+    return [hashlib.sha256(piece).digest() for piece in pieces]
 
 
 def sample(data: LabelledSet, limit: int | None, seed: int = 0) -> LabelledSet:
@@ -147,14 +151,17 @@ def _content_digest(kind: str, digests: Sequence[bytes], labels: Sequence[str]) 
     return total.hexdigest()
 
 
-def _oddities(digests: Sequence[bytes], labels: Sequence[str]) -> tuple[str, ...]:
-    """What is odd about the items: some are there more than once, some with different labels."""
+def _oddities(kind: ItemKind, digests: Sequence[bytes], labels: Sequence[str]) -> tuple[str, ...]:
+    """What is odd about the items: some are there more than once, some with different labels.
+
+    A prompt may be asked again: each time gives another picture.
+    """
     seen: dict[bytes, set[str]] = {}
     for place, digest in enumerate(digests):
         seen.setdefault(digest, set()).add(labels[place] if labels else "")
     repeated, quarrel = len(digests) - len(seen), sum(len(given) > 1 for given in seen.values())
     warnings = []
-    if repeated:
+    if repeated and kind != "prompt":
         warnings.append(f"{repeated} of {len(digests)} items are repeated: intervals look narrower than they are")
     if quarrel:
         warnings.append(f"{quarrel} items have more than one label: no model can be right on all of them")

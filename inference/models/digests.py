@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import secrets
 from collections.abc import Iterable
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from graph.claims import ModelUsed
-from graph.digest import digest_of, file_digest
+from graph.digest import digest_of
 from graph.errors import ModelError
+from inference.models.files import open_regular
 
 _LARGEST_CACHE_BYTES: Final = 64 << 20
 _SMALL_BYTES: Final = 4 << 20
@@ -40,12 +42,12 @@ class FileDigests:
         try:
             state = path.stat()
             if state.st_size < _SMALL_BYTES:
-                return file_digest(path)
+                return _digest(path)
             stamp: list[int | str] = [state.st_size, state.st_mtime_ns, state.st_ctime_ns]
             known = self._known.get(str(path))
             if known is not None and known[:3] == stamp:
                 return str(known[3])
-            digest = file_digest(path)
+            digest = _digest(path)
         except OSError as error:
             raise ModelError(f"{path}: {error.strerror or error}: check the file's rights") from error
         self._known[str(path)] = [*stamp, digest]
@@ -61,6 +63,15 @@ class FileDigests:
             draft.write_text(json.dumps(self._known, sort_keys=True), encoding="utf-8")
             draft.replace(self._file)
             self._changed = False
+
+
+def _digest(path: Path) -> str:
+    """SHA-256, in hex, of a regular file; what became a pipe since it was listed is refused and not waited for."""
+    digest = hashlib.sha256()
+    with open_regular(path) as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _load(file: Path) -> dict[str, list[int | str]]:

@@ -6,7 +6,6 @@ model's folder or its cache. No torch is imported.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,26 +14,31 @@ from typing import Any, Final
 
 from graph.errors import ModelError
 from inference.models.architectures import bounded_count, label_names, task_of_architecture, task_of_pipeline
+from inference.models.estimate import excess_of
 from inference.models.files import FileProblem, Listing, ModelFile, list_files, read_json
 from inference.models.headers import Tensor, gguf_header, safetensors_tensors
+from inference.models.preflight import find_refusal, is_staged, notes_on, without_oversized
+from inference.models.weights import (
+    CodeError,
+    MissingError,
+    OutsideError,
+    PickledError,
+    format_of,
+    main_safetensors,
+    pipeline_weights,
+    shards,
+)
 
 __all__ = ["FileProblem", "ModelFacts", "ModelFile", "inspect_model", "looks_like_model"]
 
-_FORMATS: Final = {
-    ".safetensors": "safetensors", ".gguf": "gguf", ".onnx": "onnx", ".bin": "pickle", ".pt": "pickle",
-    ".pth": "pickle", ".ckpt": "pickle", ".pkl": "pickle", ".pickle": "pickle", ".joblib": "pickle", ".h5": "keras",
-    ".keras": "keras", ".msgpack": "flax", ".tflite": "tflite", ".mlmodel": "coreml", ".pb": "tensorflow",
-    ".npz": "numpy", ".xml": "openvino",
-}  # fmt: skip
-_NO_WEIGHTS: Final = re.compile(r"(?:training_args\.bin|(?:optimizer|scheduler|rng_state\w*|scaler)\.(?:pt|bin|pth))$")
 _CONFIGS: Final = ("config.json", "model_index.json", "modules.json", "adapter_config.json")
 _DTYPES: Final = {"f64": "float64", "f32": "float32", "f16": "float16", "bf16": "bfloat16", "i8": "int8", "u8": "uint8"}
 _FLOATS: Final = frozenset({"f64", "f32", "f16", "bf16", "f8_e4m3", "f8_e5m2"})
 _EMBEDDING_TASKS: Final = frozenset(
     {"text.feature-extraction", "text.sentence-similarity", "vision.image-feature-extraction"}
 )
+_PICKLED_ONLY: Final = "only pickled weights, which can run code: convert it to safetensors, or trust it by name"
 _CLASSIFIERS: Final = ("Classification", "ForMultipleChoice")
-_PLAIN_LIBRARIES: Final = frozenset({"diffusers", "transformers"})
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class ModelFacts:
     `formats` all forms that lie there. `size_bytes` counts the weight files of that kind. `parameters` counts the
     elements of tensors that are trained (buffers left out; None where weights are packed). `task` is `domain.task`.
     `loadable` means that a library here can load it without running its code; if not, `reason` says why.
-    `ignored` names pickles beside safetensors; `problems` names files that were not used.
+    `ignored` names pickles beside safetensors; `problems` names files that were not used; `flags` what was knowingly
+    left aside (code_ignored, chat_template, files_not_read).
     """
 
     kind: str
@@ -68,6 +73,7 @@ class ModelFacts:
     label_names: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     problems: tuple[FileProblem, ...] = ()
+    flags: tuple[str, ...] = ()
 
 
 def looks_like_model(directory: Path) -> bool:
@@ -76,7 +82,7 @@ def looks_like_model(directory: Path) -> bool:
         names = [entry.name for entry in directory.iterdir()]
     except OSError:
         return False
-    return any(name in _CONFIGS or _format_of(name) in ("safetensors", "gguf", "onnx", "pickle") for name in names)
+    return any(name in _CONFIGS or format_of(name) in ("safetensors", "gguf", "onnx", "pickle") for name in names)
 
 
 def inspect_model(path: Path) -> ModelFacts:
@@ -89,49 +95,55 @@ def inspect_model(path: Path) -> ModelFacts:
     ModelError
         The folder itself cannot be read.
     """
-    listing = list_files(path)
+    listing = without_oversized(list_files(path))
     facts = _outline(listing)
-    escape = next((problem for problem in listing.problems if problem.code == "escape"), None)
-    if escape is not None:
-        return replace(facts, loadable=False, reason=escape.reason, reason_code="unsafe_refused")
+    refusal = find_refusal(listing)
+    if refusal is not None:
+        return replace(facts, loadable=False, reason=refusal.reason, reason_code=refusal.code)
     try:
-        return _with_details(facts, listing)
-    except _OutsideError as error:
+        return _without_unsound(_with_details(facts, listing))
+    except OutsideError as error:
         problems = (*facts.problems, FileProblem(error.name, "escape", str(error)))
         return replace(facts, reason=str(error), reason_code="unsafe_refused", problems=problems)
-    except _PickledError as error:
+    except PickledError as error:
         return replace(facts, kind="pickle", reason=str(error), reason_code="unsafe_refused")
-    except _CodeError as error:
+    except CodeError as error:
         return replace(facts, reason=str(error), reason_code="unsafe_refused")
-    except _MissingError as error:
+    except MissingError as error:
         return replace(facts, reason=str(error), reason_code="no_weights")
     except ModelError as error:
         return replace(facts, reason=str(error), reason_code="load_failed")
 
 
-class _CodeError(ModelError):
-    """The files ask for code that is never run."""
+def _without_unsound(facts: ModelFacts) -> ModelFacts:
+    """The facts of a loadable model without its other weight files that are unsound: a library may open any of them."""
+    if not facts.loadable:
+        return facts
+    unsound = []
+    for file in facts.files:
+        if file.name.endswith(".safetensors") and is_staged(file.name):
+            try:
+                safetensors_tensors(file.path, file.name)
+            except ModelError as error:
+                unsound.append(FileProblem(file.name, "unsound", str(error)))
+    names = {problem.name for problem in unsound}
+    files = tuple(file for file in facts.files if file.name not in names)
+    return replace(facts, files=files, problems=(*facts.problems, *unsound))
 
 
-class _PickledError(ModelError):
-    """A part of the model is there only as a pickle."""
+def trusted_pickle(facts: ModelFacts) -> ModelFacts:
+    """The facts of a model whose pickled weights the user trusts by name: loadable, where only the pickle forbade it.
 
-
-class _MissingError(ModelError):
-    """A part of the weights is not there."""
-
-
-class _OutsideError(ModelError):
-    """A file points out of the model's folder."""
-
-    def __init__(self, name: str, what: str) -> None:
-        self.name = name
-        super().__init__(f"{name} {what}")
+    They are loaded with `weights_only=True` and in the sandbox all the same.
+    """
+    if facts.kind != "pickle" or facts.reason != _PICKLED_ONLY or facts.library != "transformers":
+        return facts
+    return replace(facts, loadable=True, reason="", reason_code=None, flags=(*facts.flags, "pickle_trusted"))
 
 
 def _outline(listing: Listing) -> ModelFacts:
     """Kind, formats, sizes: what names and sizes alone tell."""
-    weights = {file.name: form for file in listing.files if (form := _format_of(file.name)) is not None}
+    weights = {file.name: form for file in listing.files if (form := format_of(file.name)) is not None}
     formats = tuple(sorted(set(weights.values())))
     if listing.named("adapter_config.json") and not listing.named("config.json"):
         kind = "adapter"
@@ -142,16 +154,10 @@ def _outline(listing: Listing) -> ModelFacts:
     ignored = tuple(name for name, form in weights.items() if form == "pickle") if kind == "safetensors" else ()
     counted = [file for file in listing.files if _counts(weights.get(file.name), kind)]
     size_bytes = sum({file.path: file.size_bytes for file in counted}.values())
-    return ModelFacts(kind, formats, size_bytes, files=listing.files, ignored=ignored, problems=listing.problems)
-
-
-def _format_of(name: str) -> str | None:
-    if _NO_WEIGHTS.search(name):
-        return None
-    if "openvino" in name and name.endswith((".bin", ".xml")):
-        return "openvino"
-    form = _FORMATS.get(Path(name).suffix.lower())
-    return None if form == "openvino" else form
+    return ModelFacts(
+        kind, formats, size_bytes, files=listing.files, ignored=ignored, problems=listing.problems,
+        flags=notes_on(listing),
+    )  # fmt: skip
 
 
 def _counts(form: str | None, kind: str) -> bool:
@@ -214,7 +220,7 @@ def _sentence_dimensions(listing: Listing) -> int | None:
 
 
 def _safetensors(facts: ModelFacts, config: dict[str, Any], listing: Listing) -> ModelFacts:
-    used = _main_safetensors(listing)
+    used = main_safetensors(listing, config)
     tensors = [tensor for file in used for tensor in safetensors_tensors(file.path, file.name)]
     packed = "quantization_config" in config or any(
         tensor.dtype not in _FLOATS and not tensor.is_buffer and tensor.elements > 4096 for tensor in tensors
@@ -225,43 +231,15 @@ def _safetensors(facts: ModelFacts, config: dict[str, Any], listing: Listing) ->
     )  # fmt: skip
     if not tensors:
         raise ModelError("its safetensors files hold no tensor: fetch the model again")
-    if config.get("auto_map"):
-        raise _CodeError("config.json asks for the repository's own code (auto_map), which is never run")
     if facts.library == "timm":
         return replace(facts, reason="a timm model: install timm to load it", reason_code="missing_dependency")
     if facts.library is None:
         what = "config.json names no model_type" if config else "there is no config.json beside the weights"
         return replace(facts, reason=f"{what}: no library knows how to build it", reason_code="not_runnable")
+    excess = excess_of(config, facts.size_bytes)
+    if excess:
+        raise CodeError(excess)
     return replace(facts, loadable=True)
-
-
-def _main_safetensors(listing: Listing) -> list[ModelFile]:
-    """The weight files that transformers would load, sentence-transformers' further modules included."""
-    modules = [file for file in listing.files if re.fullmatch(r"\d+_\w+/model\.safetensors", file.name)]
-    single = listing.named("model.safetensors")
-    if single is not None:
-        return [single, *modules]
-    index = listing.named("model.safetensors.index.json")
-    if index is not None:
-        return [*_shards(index, listing), *modules]
-    root = [file for file in listing.files if file.name.endswith(".safetensors") and "/" not in file.name]
-    return root or [file for file in listing.files if file.name.endswith(".safetensors")]
-
-
-def _shards(index: ModelFile, listing: Listing) -> list[ModelFile]:
-    """The shards that an index names: plain names in the same folder, all of them there."""
-    folder = index.name[: index.name.rfind("/") + 1]
-    table = read_json(index, 32 << 20).get("weight_map")
-    names = sorted({str(name) for name in table.values()}) if isinstance(table, dict) else []
-    if not names:
-        raise ModelError(f"{index.name} names no shards: fetch the model again")
-    outside = [name for name in names if "/" in name or "\\" in name or name in ("", ".", "..")]
-    if outside:
-        raise _OutsideError(index.name, f"points out of its folder ({outside[0][:100]!r}): refused")
-    missing = [name for name in names if listing.named(folder + name) is None]
-    if missing:
-        raise _MissingError(f"{len(missing)} of {len(names)} shards are missing ({missing[0][:100]}): fetch them")
-    return [file for name in names if (file := listing.named(folder + name)) is not None]
 
 
 def _main_dtype(tensors: Iterable[Tensor]) -> str | None:
@@ -316,18 +294,7 @@ def _diffusers(facts: ModelFacts, listing: Listing) -> ModelFacts:
     pipeline = table.get("_class_name")
     name = pipeline[:200] if isinstance(pipeline, str) else None
     facts = replace(facts, library="diffusers", architecture=name, task=task_of_pipeline(name))
-    used: list[ModelFile] = []
-    for component, entry in sorted(table.items()):
-        if component.startswith("_") or not isinstance(entry, list) or not entry or entry[0] is None:
-            continue
-        if str(entry[0]) not in _PLAIN_LIBRARIES:
-            raise _CodeError(f"component {component[:80]} needs code from {str(entry[0])[:80]!r}, which is never run")
-        if any(file.name.startswith(f"{component}/") and _format_of(file.name) for file in listing.files):
-            used += _component_weights(component, listing)
-        elif not any(file.name.startswith(f"{component}/") for file in listing.files):
-            raise _MissingError(f"component {component[:80]} is missing: fetch the model again")
-        elif _needs_weights(str(entry[-1])):
-            raise _MissingError(f"component {component[:80]} ({str(entry[-1])[:80]}) has no weights: fetch them")
+    used = pipeline_weights(table, listing)
     if not used:
         return _not_loadable(facts, listing)
     tensors = [tensor for file in used for tensor in safetensors_tensors(file.path, file.name)]
@@ -340,40 +307,17 @@ def _diffusers(facts: ModelFacts, listing: Listing) -> ModelFacts:
     return replace(facts, loadable=True)
 
 
-def _component_weights(component: str, listing: Listing) -> list[ModelFile]:
-    inside = [file for file in listing.files if file.name.startswith(f"{component}/")]
-    for stem in ("diffusion_pytorch_model", "model"):
-        single = listing.named(f"{component}/{stem}.safetensors")
-        if single is not None:
-            return [single]
-        index = listing.named(f"{component}/{stem}.safetensors.index.json")
-        if index is not None:
-            return _shards(index, listing)
-    safe = [file for file in inside if file.name.endswith(".safetensors")]
-    if not safe:
-        raise _PickledError(
-            f"component {component[:80]} has only pickled weights, which can run code: convert them to safetensors"
-        )
-    return safe
-
-
-def _needs_weights(class_name: str) -> bool:
-    """True for a component that is a network: not a scheduler, tokenizer, processor or feature extractor."""
-    return not re.search(r"Scheduler|Tokenizer|Processor|FeatureExtractor|Guider|Config$", class_name)
-
-
 def _not_loadable(facts: ModelFacts, listing: Listing) -> ModelFacts:
     """Why a model without safetensors is not loaded."""
     if facts.kind == "pickle":
-        what = "only pickled weights, which can run code: this version runs none, convert it to safetensors"
-        return replace(facts, reason=what, reason_code="unsafe_refused")
+        return replace(facts, reason=_PICKLED_ONLY, reason_code="unsafe_refused")
     if facts.kind != "none":
         found = ", ".join(facts.formats)
         return replace(facts, reason=f"weights only as {found}: no loader here reads them", reason_code="not_runnable")
     broken = [problem.name for problem in listing.problems if problem.code == "broken_link"]
     index = listing.named("model.safetensors.index.json")
     if index is not None:
-        _shards(index, listing)  # none is there: says which are missing, or that the index points elsewhere
+        shards(index, listing)  # none is there: says which are missing, or that the index points elsewhere
     if broken:
         return replace(facts, reason=f"{broken[0]} links to nothing: fetch it again", reason_code="no_weights")
     return replace(facts, reason="no weights in it: fetch the model's weight files", reason_code="no_weights")

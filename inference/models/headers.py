@@ -1,82 +1,20 @@
-"""What the headers of weight files say: names, types and shapes of tensors. No weight is read."""
+"""What the header of a GGUF file says: metadata, names, types and shapes of tensors. No weight is read."""
 
 from __future__ import annotations
 
-import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from graph.errors import ModelError
+from inference.models.files import open_regular
+from inference.models.tensors import MOST_TENSORS, Tensor, safetensors_tensors
 
-LARGEST_HEADER_BYTES: Final = 25_000_000
-"""The hub's own limit on a safetensors header."""
-_BUFFER_ENDS: Final = (
-    "running_mean", "running_var", "num_batches_tracked", "position_ids", "inv_freq", "relative_position_index",
-    "attn.masked_bias", "attn.bias", "attention.masked_bias", "attention.bias",
-)  # fmt: skip
-_BUFFER_ONLY: Final = ("attn.bias", "attention.bias")
-"""These are a causal mask where they have four dimensions, and a trained bias where they have one."""
+__all__ = ["GgufHeader", "Tensor", "gguf_header", "safetensors_tensors"]
+
 _MOST_PAIRS: Final = 1_000_000
-_MOST_TENSORS: Final = 200_000
 _LONGEST_STRING_BYTES: Final = 1 << 20
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """A tensor as a header describes it: its type in lower case ("f32", "bf16", "q4_k"), its shape."""
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-
-    @property
-    def elements(self) -> int:
-        """How many numbers it holds."""
-        return math.prod(self.shape)
-
-    @property
-    def is_buffer(self) -> bool:
-        """True for what is saved but not trained: running statistics, masks, position indices."""
-        if self.name.endswith(_BUFFER_ONLY):
-            return len(self.shape) > 1
-        return self.name.endswith(_BUFFER_ENDS)
-
-
-def safetensors_tensors(path: Path, name: str | None = None) -> list[Tensor]:
-    """The tensors of a safetensors file, sorted by name, by the library's own validating reader.
-
-    Parameters
-    ----------
-    path
-        Where its bytes are.
-    name
-        What messages call it; its path's last part where it is not given.
-
-    Raises
-    ------
-    ModelError
-        The header is too long, truncated or does not fit the file.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    shown = name or path.name
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(8)
-        if len(start) < 8:
-            raise ModelError(f"{shown} is no safetensors file: it has fewer than 8 bytes")
-        length = struct.unpack("<Q", start)[0]
-        if length > LARGEST_HEADER_BYTES:
-            raise ModelError(f"{shown}: its header claims {length} bytes; at most {LARGEST_HEADER_BYTES} are read")
-        with safe_open(str(path), framework="np") as opened:
-            slices = [(key, opened.get_slice(key)) for key in sorted(opened.keys())]
-            return [Tensor(key, part.get_dtype().lower(), tuple(part.get_shape())) for key, part in slices]
-    except SafetensorError as error:
-        raise ModelError(f"{shown} is no valid safetensors file ({error}): fetch the model again") from error
-    except OSError as error:
-        raise ModelError(f"{shown}: {error.strerror or error}") from error
 
 
 @dataclass(frozen=True)
@@ -99,7 +37,7 @@ def gguf_header(path: Path, name: str | None = None) -> GgufHeader:
         The file is truncated, of another version, or claims more than its bytes can hold.
     """
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             return _GgufReader(stream, name or path.name, path.stat().st_size).read()
     except OSError as error:
         raise ModelError(f"{name or path.name}: {error.strerror or error}") from error
@@ -117,7 +55,7 @@ class _GgufReader:
         version, tensors, pairs = self._unpack("<IQQ")
         if version not in (2, 3):
             raise self._wrong(f"version {version & 0xFFFF_FFFF} is not known")
-        if tensors > _MOST_TENSORS or pairs > _MOST_PAIRS:
+        if tensors > MOST_TENSORS or pairs > _MOST_PAIRS:
             raise self._wrong(f"it claims {tensors} tensors and {pairs} fields")
         fields: dict[str, str | int | float | bool] = {}
         for _ in range(pairs):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,12 +13,20 @@ from typing import Annotated, Any, Final, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
 
-from graph.claims import Interval, Scope, Tier
+from graph.claims import Scope, Tier
+from graph.constants import RUNS_ABOVE_CHANCE
 from inference.data.sets import ItemKind, LabelledSet
+from inference.intervals import scaled
+from inference.label_scores import LEAST_PER_CLASS, macro_f1, macro_f1_interval, mean_recall
+from inference.probes.measurements import OBSERVED_UNITS as OBSERVED_UNITS
+from inference.probes.measurements import Measured as Measured
+from inference.probes.measurements import Measurement as Measurement
 
 ANSWER_LIMIT: Final = 200_000
 LOAD_SAFELY: Final = {"local_files_only": True, "trust_remote_code": False}
 """For every `from_pretrained`; weights also get use_safetensors=True."""
+RUNS_DECLARED: Final = f"right answers above chance by {RUNS_ABOVE_CHANCE:.0%} of the way from chance to all right"
+"""What "works" means for probes that ask for labels; chance is the most frequent label or 1 in so many labels."""
 FailureCode = Literal[
     "load_failed", "timeout", "oom", "crashed", "non_finite", "unsafe_refused", "missing_dependency", "no_data"
 ]
@@ -38,8 +47,8 @@ class ProbeInfo:
     `tasks` are those it fits (`domain.task`; empty: all); `needs` the kind of labelled set, None where it needs
     none; `modules` what the worker imports for it; `control` the negative control whose result goes into the record;
     `declared` the thresholds that "works" means here, in words with numbers. `settings` names the fields of a claim's
-    scope that a run takes over (`RunTask.settings`). `alone`: it measures time, nothing else may run meanwhile.
-    `architecture`: it also runs on the bare architecture with initialised weights.
+    scope that a run takes over (`RunTask.settings`), `covered` those settings whose measurements a run without any
+    brings as well. `alone`: it measures time, nothing else may run meanwhile. `architecture`: it also runs on the bare architecture with initialised weights.
     """
 
     name: str
@@ -51,6 +60,7 @@ class ProbeInfo:
     control: str = ""
     declared: str = ""
     settings: tuple[str, ...] = ()
+    covered: tuple[tuple[str, str | int], ...] = ()
     alone: bool = False
     architecture: bool = False
 
@@ -85,51 +95,6 @@ class RunTask:
     seed: int = 0
     settings: Mapping[str, str | int] = field(default_factory=dict)
     initialised: bool = False
-
-
-class Measurement(BaseModel):
-    """One number or fact that a probe found, in the metric's unit, with the scope under which it holds.
-
-    How it is judged follows from what it carries: `holds` a fact (`value` names what was tried); `successes` and `n`
-    a share of right answers (for `runs` with `chance`, 0..1); `interval` a sampled number; nothing of these an exact
-    one. A metric that is not in `graph.metrics` is only observed. The most ordinary scope comes first.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    metric: str
-    value: float | str
-    holds: bool | None = None
-    successes: int | None = Field(default=None, ge=0)
-    n: int | None = Field(default=None, ge=1)
-    chance: float | None = Field(default=None, ge=0, le=1)
-    interval: Interval | None = None
-    scope: Scope = Scope()
-    control: dict[str, Any] | None = None
-    flags: tuple[str, ...] = ()
-    detail: str = Field(default="", max_length=500)
-
-
-class Measured(BaseModel):
-    """What a probe found out, as the executor scored it; kept with the finished unit.
-
-    `values` are exact numbers by metric (or `metric@loader`), `observed` numbers nobody need have claimed.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    loads: bool | None = None
-    finite: bool | None = None
-    detail: str = Field(default="", max_length=500)
-    values: dict[str, float] = Field(default_factory=dict)
-    observed: dict[str, float] = Field(default_factory=dict)
-    successes: int | None = None
-    n: int | None = None
-    majority: float | None = None
-    classes: int | None = None
-    control: dict[str, Any] | None = None
-    flags: tuple[str, ...] = ()
-    measurements: tuple[Measurement, ...] = ()
 
 
 class Probe(Protocol):
@@ -174,8 +139,10 @@ def same_label(label: str) -> str:
     return " ".join(label.split()).casefold()
 
 
-def score_answers(raw: RawAnswers, labels: Sequence[str], majority: float, classes: int) -> Measured:
-    """Right answers among all, with the shuffled-label control.
+def score_answers(
+    raw: RawAnswers, labels: Sequence[str], majority: float, classes: int, *, by_label: bool = True
+) -> Measured:
+    """Right answers among all, with the shuffled-label control; macro F1 and balanced accuracy where labels mean one.
 
     Parameters
     ----------
@@ -187,6 +154,8 @@ def score_answers(raw: RawAnswers, labels: Sequence[str], majority: float, class
         Share, 0..1, of the most frequent label.
     classes : int
         Number of labels.
+    by_label : bool
+        The labels mean something by themselves (and are no drawn places), so that it counts how each one fares.
 
     Raises
     ------
@@ -196,17 +165,28 @@ def score_answers(raw: RawAnswers, labels: Sequence[str], majority: float, class
     if len(raw.answers) != len(labels):
         raise ValueError(f"{len(raw.answers)} answers to {len(labels)} items")
     given, right = [same_label(answer) for answer in raw.answers], [same_label(label) for label in labels]
-    successes = sum(one == other for one, other in zip(given, right, strict=True))
+    successes, n = sum(one == other for one, other in zip(given, right, strict=True)), len(right)
+    shared: dict[str, Any] = {"successes": successes, "n": n, "control": shuffled_control(given, right)}
     return Measured(
         loads=True,
         finite=True,
-        successes=successes,
-        n=len(right),
-        majority=majority,
-        classes=classes,
-        observed={"load_s": raw.load_s, "seconds_per_item": raw.run_s / len(right)},
-        control=shuffled_control(given, right),
+        measurements=(
+            Measurement(metric="runs", value=successes / n, chance=max(majority, 1 / classes), **shared),
+            Measurement(metric="accuracy", value=100 * successes / n, **shared),
+            *(_label_by_label(given, right, shared["control"]) if by_label else ()),
+            Measurement(metric="load_s", value=raw.load_s),
+            Measurement(metric="seconds_per_item", value=raw.run_s / n, scope=Scope(batch_size=1)),
+        ),
     )
+
+
+def _label_by_label(given: Sequence[str], right: Sequence[str], control: dict[str, Any]) -> Iterator[Measurement]:
+    """Balanced accuracy, and macro F1 where every label has items enough for an interval, both in percent."""
+    yield Measurement(metric="balanced_accuracy", value=100 * mean_recall(given, right), n=len(right))
+    if min(Counter(right).values()) >= LEAST_PER_CLASS:
+        interval = scaled(macro_f1_interval(given, right), 100)
+        value = 100 * macro_f1(given, right)
+        yield Measurement(metric="f1", value=value, n=len(right), interval=interval, control=control)
 
 
 def shuffled_control(given: Sequence[str], right: Sequence[str], seed: int = 0) -> dict[str, Any]:
@@ -222,8 +202,8 @@ def shuffled_control(given: Sequence[str], right: Sequence[str], seed: int = 0) 
     random.Random(seed).shuffle(shuffled)
     n = len(shuffled)
     hits = sum(one == other for one, other in zip(given, shuffled, strict=True))
-    words = sorted(set(given) | set(shuffled))
-    expected = sum(given.count(word) * shuffled.count(word) for word in words) / n
+    said, meant = Counter(given), Counter(shuffled)
+    expected = sum(said[word] * meant[word] for word in sorted(said)) / n
     spread = math.sqrt(max(expected * (1 - expected / n), 0.25) * n / max(n - 1, 1))
     passed = abs(hits - expected) <= 5 * spread
     return {"kind": "shuffled_labels", "seed": seed, "successes": hits, "n": n,

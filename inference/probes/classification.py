@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
-from inference.data.sets import ItemKind, LabelledSet
+from inference.data.sets import ItemKind, LabelledSet, open_picture
 from inference.probes.base import (
     LOAD_SAFELY,
+    RUNS_DECLARED,
     Measured,
     ProbeFailure,
     ProbeInfo,
@@ -36,11 +37,12 @@ class ClassificationProbe:
         self._task = task.partition(".")[2]
         self.info = ProbeInfo(
             name=self._task,
-            version="1",
-            metrics=("accuracy", "runs"),
+            version="2",
+            metrics=("accuracy", "f1", "runs"),
             tasks=(task,),
             needs=kind,
             control="the same answers against shuffled labels must be chance",
+            declared=RUNS_DECLARED,
         )
 
     def cost_s(self, subject: Subject, data: LabelledSet | None) -> float | None:
@@ -72,7 +74,7 @@ class ClassificationProbe:
         return {"answers": answers, "load_s": loaded - started, "run_s": time.perf_counter() - loaded}
 
     def score(self, raw: bytes, data: LabelledSet | None) -> Measured:
-        """Right answers among all items of the set."""
+        """Right answers among all items of the set, and how each label fares."""
         if data is None:
             raise ValueError("a labelled set is needed")
         return score_answers(RawAnswers.model_validate_json(raw), data.labels, data.majority, len(data.classes))
@@ -105,11 +107,8 @@ def staged_items(task: RunTask) -> Iterator[Any]:
     if listed.exists():
         yield from json.loads(listed.read_text(encoding="utf-8"))
         return
-    from PIL import Image
-
     for number, file in enumerate(sorted(task.items.iterdir()), 1):
         try:
-            with Image.open(file) as picture:
-                yield picture.convert("RGB")
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            yield open_picture(file)
+        except ValueError as error:
             raise ProbeFailure("no_data", f"picture {number} of the set cannot be read: {one_line(error)}") from error

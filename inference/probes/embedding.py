@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import random
 import time
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from graph.claims import Scope
 from inference.data.sets import LabelledSet
 from inference.probes.base import (
     LOAD_SAFELY,
+    RUNS_DECLARED,
     Measured,
+    Measurement,
     ProbeFailure,
     ProbeInfo,
     RawAnswers,
@@ -37,7 +40,7 @@ class _RawShape(BaseModel):
 
     dimensions: int = Field(ge=1)
     parameters: int = Field(ge=0)
-    tokens: dict[str, int] = Field(max_length=4)
+    tokens: dict[Literal["sentence-transformers", "transformers"], int]
     finite: bool
 
 
@@ -46,7 +49,7 @@ class EmbeddingShapeProbe:
 
     info = ProbeInfo(
         name="embedding",
-        version="1",
+        version="2",
         metrics=("dimensions", "max_tokens", "parameters"),
         tasks=TASKS,
         modules=MODULES,
@@ -55,7 +58,8 @@ class EmbeddingShapeProbe:
 
     def cost_s(self, subject: Subject, data: LabelledSet | None) -> float | None:
         """Seconds to load and to encode one sentence; None where the model does not embed text."""
-        return load_seconds(subject) + 1.0 if subject.task in TASKS else None
+        fits = subject.task in TASKS and subject.tier == "artifact"
+        return load_seconds(subject) + 1.0 if fits else None
 
     def run(self, task: RunTask) -> dict[str, Any]:
         """The raw answer: what one sentence and one very long text give."""
@@ -87,11 +91,17 @@ class EmbeddingShapeProbe:
         }
 
     def score(self, raw: bytes, data: LabelledSet | None) -> Measured:
-        """Dimensions, and `max_tokens@loader` for each loader that has a limit."""
+        """Dimensions and parameters, and tokens read through each loader that has a limit."""
         answer = _RawShape.model_validate_json(raw)
-        tokens = {f"max_tokens@{loader}": float(count) for loader, count in sorted(answer.tokens.items())}
-        values = {"dimensions": float(answer.dimensions), "parameters": float(answer.parameters), **tokens}
-        return Measured(loads=True, finite=answer.finite, values=values)
+        by_sentence = Scope(loader="sentence-transformers", batch_size=1)
+        found = [
+            Measurement(metric="dimensions", value=float(answer.dimensions), scope=by_sentence),
+            Measurement(metric="parameters", value=float(answer.parameters), scope=by_sentence),
+        ]
+        for loader, count in sorted(answer.tokens.items()):
+            scope = Scope(loader=loader, batch_size=1)
+            found.append(Measurement(metric="max_tokens", value=float(count), scope=scope))
+        return Measured(loads=True, finite=answer.finite, measurements=tuple(found))
 
 
 class SimilarityProbe:
@@ -102,12 +112,13 @@ class SimilarityProbe:
 
     info = ProbeInfo(
         name="similarity",
-        version="1",
+        version="2",
         metrics=("accuracy", "runs"),
         tasks=TASKS,
         needs="triples",
         modules=MODULES,
         control="the same answers against shuffled orders must be chance",
+        declared=RUNS_DECLARED,
     )
 
     def cost_s(self, subject: Subject, data: LabelledSet | None) -> float | None:
@@ -141,7 +152,7 @@ class SimilarityProbe:
         if data is None:
             raise ValueError("a labelled set is needed")
         _, labels = shown_triples(data)
-        return score_answers(RawAnswers.model_validate_json(raw), labels, 0.5, 2)
+        return score_answers(RawAnswers.model_validate_json(raw), labels, 0.5, 2, by_label=False)
 
 
 def shown_triples(data: LabelledSet, seed: int = 0) -> tuple[list[list[str]], list[str]]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
+from graph.claims import Scope
 from inference.data.sets import LabelledSet
 from inference.probes.base import (
     LOAD_SAFELY,
     Answer,
     Measured,
+    Measurement,
     ProbeFailure,
     ProbeInfo,
     RunTask,
@@ -25,6 +28,8 @@ from inference.probes.base import (
     transformer_folder,
 )
 
+LIBRARIES: Final = ("transformers", "sentence-transformers")
+"""Whose models this loads: the transformer inside them, with its declared class."""
 _REPEATS: Final = 5
 
 
@@ -38,7 +43,7 @@ class _Raw(BaseModel):
     mismatched: list[Answer] = Field(max_length=20)
     unused_count: int = Field(ge=0)
     parameters: int = Field(ge=0)
-    values: dict[str, FiniteFloat] = Field(max_length=10)
+    values: dict[Literal["labels", "dimensions", "context"], FiniteFloat]
     finite: bool | None
     untried: Answer = ""
     load_s: Seconds
@@ -51,13 +56,15 @@ class LoadingProbe:
 
     info = ProbeInfo(
         name="loading",
-        version="1",
-        metrics=("loads", "parameters", "labels", "dimensions", "context", "runs"),
+        version="2",
+        metrics=("loads", "parameters", "labels", "dimensions", "context"),
         control="a model without one of its tensors must not pass as loaded",
     )
 
     def cost_s(self, subject: Subject, data: LabelledSet | None) -> float | None:
-        """Seconds to load, and to run one item six times at 2 GFLOP/s and 64 tokens."""
+        """Seconds to load, and to run one item six times at 2 GFLOP/s and 64 tokens; None where others load it."""
+        if subject.library not in LIBRARIES or subject.tier != "artifact":
+            return None
         return load_seconds(subject) + (_REPEATS + 1) * 64 * (subject.parameters or 0) / 1e9
 
     def run(self, task: RunTask) -> dict[str, Any]:
@@ -95,19 +102,25 @@ class LoadingProbe:
             detail = f"{answer.missing_count} tensors are not in the files, {answer.missing[0]} first"
         elif answer.mismatched:
             detail = f"{len(answer.mismatched)} tensors have another shape, {answer.mismatched[0]} first"
-        observed = {"load_s": answer.load_s}
-        if answer.latency_s is not None:
-            observed["latency_s"] = answer.latency_s
-        if answer.peak_memory_bytes is not None:
-            observed["peak_memory_bytes"] = float(answer.peak_memory_bytes)
         return Measured(
             loads=loads,
             finite=answer.finite,
             detail=detail,
-            values={"parameters": float(answer.parameters), **answer.values},
-            observed=observed,
             flags=("unused_tensors",) if answer.unused_count else (),
+            measurements=tuple(_measurements(answer, loads, detail)),
         )
+
+
+def _measurements(answer: _Raw, loads: bool, detail: str) -> Iterator[Measurement]:
+    yield Measurement(metric="loads", value="transformers", holds=loads, detail=detail)
+    yield Measurement(metric="parameters", value=float(answer.parameters))
+    for metric, value in sorted(answer.values.items()):
+        yield Measurement(metric=metric, value=value)
+    yield Measurement(metric="load_s", value=answer.load_s)
+    if answer.latency_s is not None:
+        yield Measurement(metric="latency_s", value=answer.latency_s, scope=Scope(batch_size=1))
+    if answer.peak_memory_bytes is not None:
+        yield Measurement(metric="peak_memory_bytes", value=float(answer.peak_memory_bytes), scope=Scope(batch_size=1))
 
 
 def load_declared(folder: Path) -> tuple[Any, dict[str, Any]]:

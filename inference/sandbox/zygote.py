@@ -5,86 +5,90 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from graph.errors import ModelError
-from inference.probes.base import FailureCode
+from inference.sandbox.answers import ANSWER_BYTES, Answer, Watch
+from inference.sandbox.answers import judge as _judge
+from inference.sandbox.cgroups import remove_groups
+from inference.sandbox.scratch import linked_files, make_scratch, remove_folder
 
-ANSWER_BYTES: Final = 16 << 20
-"""A child that writes more is taken for crashed."""
+__all__ = ["ANSWER_BYTES", "Answer", "Limits", "Zygote", "scrubbed_environment"]
+
 START_S: Final = 180.0
 STOP_S: Final = 0.5
 """An idle worker leaves at once; one that still imports does not hear, and is killed."""
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _START: Final = (
-    "import sys; sys.path.insert(0, {root!r}); from inference.sandbox.worker import main; "
-    "main(int(sys.argv[1]), sys.argv[2:])"
+    "import json, sys; sys.path.insert(0, {root!r}); from inference.sandbox.worker import main; "
+    "main(int(sys.argv[1]), json.loads(sys.argv[2]))"
 )
+_PROBES: Final = "inference.probes:PROBES"
+_NO_SETTINGS: Final[Mapping[str, str | int]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a child may use: extra address space, CPU seconds, bytes of one written file, open files."""
+    """What a child may use: extra address space, CPU seconds, bytes of one written file, open files.
+
+    `disk_bytes` bounds all that it writes to its scratch folder; `processes` its processes and threads, where a
+    control group counts them.
+    """
 
     memory_bytes: int
     cpu_s: int
     file_bytes: int = 64 << 20
     files: int = 256
-
-
-@dataclass(frozen=True)
-class Answer:
-    """How a unit ended: the probe's raw answer (JSON), or the reason code of its failure and one line about it."""
-
-    raw: bytes | None
-    failure: FailureCode | None
-    what: str
-    layers: tuple[str, ...]
-    duration_s: float
-
-
-class _Reply(BaseModel):
-    """The child's last line: an answer or a failure. Its word is not trusted, so its shape is checked."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    raw: dict[str, Any] | None = None
-    failure: FailureCode | None = None
-    what: str = Field(default="", max_length=2_000)
-    duration_s: float = 0.0
-
-
-class _Preamble(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    layers: list[str] = Field(max_length=20)
+    disk_bytes: int = 2 << 30
+    processes: int = 256
 
 
 class Zygote:
-    """A running worker. Use it as a context manager: leaving it ends the worker and its child."""
+    """A running worker. Use it as a context manager: leaving it ends the worker and its child.
 
-    def __init__(self, modules: Sequence[str]) -> None:
-        self._modules = list(modules)
-        self._scratch = tempfile.TemporaryDirectory(prefix="matchgraph-")
-        self.scratch = Path(self._scratch.name).resolve()
+    Parameters
+    ----------
+    modules : sequence of str
+        What the worker imports once, before it forks.
+    device : str
+        `cpu`, or `cuda`: then each run gets a fresh process, because a GPU's state does not survive a fork.
+    fresh : bool
+        Have a fresh process for each run on the CPU as well.
+    without : collection of str
+        Layers to leave out: `inference.sandbox.layers.SWITCHES`.
+    probes : str
+        Table of probes, `module:name`. For tests alone; never from a user's input.
+    """
+
+    def __init__(
+        self,
+        modules: Sequence[str],
+        *,
+        device: str = "cpu",
+        fresh: bool = False,
+        without: Collection[str] = (),
+        probes: str = _PROBES,
+    ) -> None:
+        self._start_with = {"modules": list(modules), "without": sorted(without), "probes": probes,
+                            "fresh": fresh or device != "cpu", "cuda": device != "cpu"}  # fmt: skip
+        self.fresh = fresh or device != "cpu"
+        self.scratch, self._lock = make_scratch()
         self.import_s = 0.0
         self.threads = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._child = 0
+        self._runs = 0
+        self._groups: list[Path] = []
 
     def __enter__(self) -> Self:
         return self
@@ -93,9 +97,23 @@ class Zygote:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        self._scratch.cleanup()
+        remove_folder(self.scratch)
+        os.close(self._lock)
 
-    def run(self, probe: str, folder: Path, items: Path | None, limits: Limits, timeout_s: float, seed: int) -> Answer:
+    def run(
+        self,
+        probe: str,
+        folder: Path,
+        items: Path | None,
+        limits: Limits,
+        timeout_s: float,
+        seed: int,
+        *,
+        settings: Mapping[str, str | int] = _NO_SETTINGS,
+        initialised: bool = False,
+        readable: Sequence[Path] = (),
+        untrusted: bool = True,
+    ) -> Answer:
         """What one probe answers about the model in a folder; starts the worker where it is not running.
 
         Parameters
@@ -110,34 +128,69 @@ class Zygote:
             Seconds after which the child's whole process group is killed.
         seed : int
             For whatever the probe draws.
+        settings, initialised
+            Handed on to the probe: see `RunTask`.
+        readable : sequence of Path
+            Real files outside `folder` and `items` that the child may read; empty: those to which the links in the
+            two lead.
+        untrusted : bool
+            Whether nobody vouches for the model: then it is refused where the active layers do not confine it.
 
         Raises
         ------
         ModelError
-            The worker cannot be started.
+            The worker cannot be started, or the scratch folder cannot be written.
         """
-        self._start()
-        started = time.perf_counter()
-        reader, writer = os.pipe()
+        shown = [path for path in (folder, items) if path is not None]
         request = {
             "op": "run", "probe": probe, "folder": str(folder), "items": str(items) if items else None, "seed": seed,
-            "limits": {"memory_bytes": limits.memory_bytes, "cpu_s": limits.cpu_s,
-                       "file_bytes": limits.file_bytes, "files": limits.files},
+            "limits": asdict(limits), "settings": dict(settings), "initialised": initialised, "untrusted": untrusted,
+            "readable": [str(path) for path in (*shown, *(readable or linked_files(shown)))],
         }  # fmt: skip
+        return self._run(request, limits, timeout_s)
+
+    def layers(self) -> tuple[str, ...]:
+        """The layers that a child of this worker gets, found out by locking one down; starts the worker.
+
+        Raises
+        ------
+        ModelError
+            The worker cannot be started, or its child did not answer.
+        """
+        answer = self._run(
+            {"op": "run", "probe": "", "limits": asdict(Limits(1 << 30, 10)), "readable": [], "untrusted": False},
+            Limits(1 << 30, 10), 30.0,
+        )  # fmt: skip
+        if answer.raw is None:
+            raise ModelError(f"the sandbox does not work here: {answer.what}: run `matchgraph doctor`")
+        return answer.layers
+
+    def _run(self, request: dict[str, Any], limits: Limits, timeout_s: float) -> Answer:
+        self._start()
+        started = time.perf_counter()
+        self._runs += 1
+        own = self.scratch / f"run-{self._runs}"  # all that the child can write to
         try:
-            with contextlib.ExitStack() as stack:
-                stack.callback(os.close, reader)
-                try:
-                    self._ask(request, writer)
-                finally:
-                    os.close(writer)
-                self._child = int(self._reply(START_S)["pid"])
-                data, timed_out = _read(reader, started + timeout_s, self._child)
-            exit_code = int(self._ask_reap())
+            own.mkdir(mode=0o700)
+        except OSError as error:
+            raise ModelError(f"scratch folder: {error.strerror or error}: check that the disk has room") from error
+        reader, writer = os.pipe()
+        watch = Watch(reader, started + timeout_s, own, limits.disk_bytes)
+        try:
+            try:
+                self._ask(request | {"scratch": str(own)}, writer)
+            finally:
+                os.close(writer)
+            self._child = self._begun()
+            watch.read(self._child)
+            exit_code = self._ended()
         except (OSError, EOFError):
             self.stop()
             return Answer(None, "oom", "the worker was lost: probably out of memory", (), time.perf_counter() - started)
-        return _judge(data, timed_out, exit_code, time.perf_counter() - started, timeout_s)
+        finally:
+            os.close(reader)
+            remove_folder(own)
+        return _judge(watch.data, watch.timed_out, exit_code, time.perf_counter() - started, timeout_s, full=watch.full)
 
     def stop(self) -> None:
         """End the worker and whatever it runs; harmless where nothing runs."""
@@ -155,6 +208,8 @@ class Zygote:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+        remove_groups(self._groups)
+        self._groups = []
 
     def _start(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -162,17 +217,10 @@ class Zygote:
         self.stop()
         self._channel, theirs = socket.socketpair()
         with theirs:
+            command = [sys.executable, "-I", "-B", "-c", _START.format(root=str(_ROOT)), str(theirs.fileno())]
             self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-                [
-                    sys.executable,
-                    "-I",
-                    "-B",
-                    "-c",
-                    _START.format(root=str(_ROOT)),
-                    str(theirs.fileno()),
-                    *self._modules,
-                ],
-                env=scrubbed_environment(self.scratch),
+                [*command, json.dumps(self._start_with)],
+                env=scrubbed_environment(self.scratch, cuda=bool(self._start_with["cuda"])),
                 cwd=self.scratch,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -189,13 +237,32 @@ class Zygote:
             self.stop()
             raise ModelError(f"the worker that runs models did not start: {ready['what']}: reinstall matchgraph")
         self.import_s, self.threads = float(ready["import_s"]), int(ready["threads"])
+        self._groups = [Path(folder) for folder in ready["groups"]]
 
     def _ask(self, request: dict[str, Any], descriptor: int) -> None:
         assert self._channel is not None  # noqa: S101 - _start has run
-        socket.send_fds(self._channel, [json.dumps(request).encode() + b"\n"], [descriptor])
+        line = json.dumps(request).encode() + b"\n"
+        sent = socket.send_fds(self._channel, [line], [descriptor])
+        self._channel.sendall(line[sent:])
 
-    def _ask_reap(self) -> int:
+    def _begun(self) -> int:
+        """The child's process id; a fresh worker is the child itself."""
+        if self.fresh:
+            assert self._process is not None  # noqa: S101 - _start has run
+            return self._process.pid
+        return int(self._reply(START_S)["pid"])
+
+    def _ended(self) -> int:
+        """How the child ended, after whatever is left of it was killed."""
         assert self._channel is not None  # noqa: S101 - _start has run
+        assert self._process is not None  # noqa: S101 - _start has run
+        if self.fresh:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._child, signal.SIGKILL)
+            code = self._process.wait()
+            self._child = 0
+            self.stop()
+            return code
         self._channel.sendall(b'{"op": "reap"}\n')
         code = int(self._reply(30.0)["exit"])
         self._child = 0
@@ -214,8 +281,8 @@ class Zygote:
         return dict(json.loads(line))
 
 
-def scrubbed_environment(scratch: Path) -> dict[str, str]:
-    """All variables that the worker sees: no PATH, no secret, no network, one thread."""
+def scrubbed_environment(scratch: Path, *, cuda: bool = False) -> dict[str, str]:
+    """All variables that the worker sees: no PATH, no secret, no network, one thread, a GPU only where it is meant."""
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     return one_thread | {
         "HOME": str(scratch),
@@ -228,53 +295,7 @@ def scrubbed_environment(scratch: Path) -> dict[str, str]:
         "ORT_DISABLE_TELEMETRY": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "JE_ARROW_MALLOC_CONF": "background_thread:false",  # or pyarrow starts a thread of its own
-        "CUDA_VISIBLE_DEVICES": "",
+        "USER": "nobody",  # or libraries look the user up, in files that a child cannot read
         "LC_ALL": "C.UTF-8",
+        **({} if cuda else {"CUDA_VISIBLE_DEVICES": ""}),
     }
-
-
-def _read(reader: int, deadline: float, child: int) -> tuple[bytes, bool]:
-    """All that the child writes until it closes its pipe, and whether time ran out; it is killed then."""
-    data = b""
-    while len(data) <= ANSWER_BYTES:
-        left = deadline - time.perf_counter()
-        if left <= 0 or not select.select([reader], [], [], left)[0]:
-            for kill in (os.killpg, os.kill):
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    kill(child, signal.SIGKILL)
-            return data, True
-        piece = os.read(reader, 1 << 16)
-        if not piece:
-            break
-        data += piece
-    return data, False
-
-
-def _judge(data: bytes, timed_out: bool, exit_code: int, duration_s: float, timeout_s: float) -> Answer:
-    """What the child's bytes and its end amount to."""
-    first, _, second = data.partition(b"\n")
-    layers: tuple[str, ...] = ()
-    with contextlib.suppress(ValidationError):
-        layers = tuple(sorted(_Preamble.model_validate_json(first).layers))
-
-    def failed(code: FailureCode, what: str) -> Answer:
-        return Answer(None, code, what, layers, duration_s)
-
-    if timed_out:
-        return failed("timeout", f"not finished after {timeout_s:g} s")
-    if len(data) > ANSWER_BYTES:
-        return failed("crashed", f"answered more than {ANSWER_BYTES >> 20} MiB")
-    if not second:
-        if exit_code == -signal.SIGXCPU:
-            return failed("timeout", "its processor time ran out")
-        if exit_code == -signal.SIGKILL:
-            return failed("oom", "killed by the system: probably out of memory")
-        ended = f"signal {signal.Signals(-exit_code).name}" if exit_code < 0 else f"exit code {exit_code}"
-        return failed("crashed", f"ended by {ended} without an answer")
-    try:
-        reply = _Reply.model_validate_json(second)
-    except ValidationError:
-        return failed("crashed", "its answer is not what a probe answers")
-    if reply.failure is not None or reply.raw is None:
-        return failed(reply.failure or "crashed", reply.what)
-    return Answer(json.dumps(reply.raw).encode(), None, "", layers, duration_s)

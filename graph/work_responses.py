@@ -1,0 +1,177 @@
+"""The JSON documents of `ingest`, `verify`, `verify --plan`, `build` and `snapshots`."""
+
+from __future__ import annotations
+
+from graph.claims import ClaimReport, Evidence
+from graph.responses import Document
+
+
+class VerifiedArtifact(Document):
+    """Claims, flags and observations of one artifact."""
+
+    artifact: str
+    claims: tuple[ClaimReport, ...]
+    flags: tuple[str, ...] = ()
+    observations: tuple[Evidence, ...] = ()
+
+
+class VerdictReason(Document):
+    """How many claims stand at a verdict with a reason code, "" where the verdict needs none."""
+
+    verdict: str
+    reason_code: str
+    claims: int
+
+
+class ProbeSeconds(Document):
+    """How many units of a probe were run, and the seconds that they took together."""
+
+    probe: str
+    units: int
+    seconds: float
+
+
+class UnitLeft(Document):
+    """A unit of work that the budget did not reach, with its estimated seconds; `data` names its labelled set."""
+
+    artifact: str
+    probe: str
+    data: str | None
+    cost_s: float
+
+
+class VerifyResponse(Document):
+    """The answer of `verify`; `counts` and `reasons` each sum to all claims.
+
+    Units of work were run, resumed (finished before, or by another process) or left by the budget: `left` names them.
+    `unused_data` names given sets that decided nothing.
+    """
+
+    artifacts: tuple[VerifiedArtifact, ...]
+    counts: dict[str, int]
+    reasons: tuple[VerdictReason, ...] = ()
+    units_run: int = 0
+    units_resumed: int = 0
+    units_left: int = 0
+    left: tuple[UnitLeft, ...] = ()
+    probes: tuple[ProbeSeconds, ...] = ()
+    unused_data: tuple[str, ...] = ()
+    import_s: float = 0.0
+    duration_s: float = 0.0
+
+
+class UnitPlanned(Document):
+    """A unit of work with its estimated seconds; 0 where it is finished already."""
+
+    artifact: str
+    probe: str
+    data: str | None
+    settings: dict[str, str | int]
+    cost_s: float
+    alone: bool
+    claims: int
+    finished: bool
+
+
+class ProbePlanned(Document):
+    """What the units of a probe that are not finished will cost together, in seconds."""
+
+    probe: str
+    units: int
+    cost_s: float
+
+
+class DataWanted(Document):
+    """A labelled set that is not at hand, and how many claims would no longer lack data if it were.
+
+    `kind` and `labels` are those of the models that wait for it; `at_most` where the number cannot be sure.
+    """
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    claims: int
+    at_most: bool
+
+
+class PlanResponse(Document):
+    """The answer of `verify --plan`; `claims` = `settled` + `waiting` + `without_data`.
+
+    `cost_s` is the work, `time_s` how long it takes with so many jobs, both without the start of the workers. `data`
+    are the sets that claims name, the one that decides most first; `any_data` such as any name would do for.
+    """
+
+    claims: int
+    settled: int
+    waiting: int
+    without_data: int
+    units: tuple[UnitPlanned, ...]
+    probes: tuple[ProbePlanned, ...]
+    cost_s: float
+    time_s: float
+    data: tuple[DataWanted, ...]
+    any_data: tuple[DataWanted, ...]
+
+
+class Problem(Document):
+    """A refused input, as in `ingest`."""
+
+    what: str
+    file: str
+    line: int | None
+    code: str
+
+
+class IngestResponse(Document):
+    """The answer of `ingest`; the inventory's counts sum to `found` = accepted + rejected + passed over.
+
+    `left_out` are parts (a capability, a claim) of accepted artifacts that were rejected.
+    """
+
+    found: int
+    accepted: int
+    added: int
+    changed: int
+    unchanged: int
+    rejected: tuple[Problem, ...]
+    passed_over: int = 0
+    left_out: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...]
+    inventory: dict[str, int]
+    size_bytes: int
+
+
+class Refused(Document):
+    """What the gate kept out, and why."""
+
+    artifact: str
+    capability: str | None
+    what: str
+    reason: str
+
+
+class BuildResponse(Document):
+    """The answer of `build`."""
+
+    snapshot: str
+    unchanged: bool
+    artifacts: int
+    capabilities: int
+    rows: int
+    embedded: int
+    policy: str
+    refused: tuple[Refused, ...]
+    claims: dict[str, int]
+
+
+class SnapshotInfo(Document):
+    """One snapshot in `snapshots`; one that cannot be read has a `problem` and no numbers."""
+
+    id: str
+    current: bool
+    problem: str = ""
+    created_us: int | None = None
+    artifacts: int | None = None
+    rows: int | None = None
+    encoder: str | None = None
+    policy: str | None = None

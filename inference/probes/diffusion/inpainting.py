@@ -1,0 +1,154 @@
+"""In-painting with a text-to-image pipeline's own parts: is the masked half drawn anew and the other half kept."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from graph.claims import Scope
+from inference.data.sets import LabelledSet
+from inference.probes.base import Measured, Measurement, ProbeInfo, RunTask, Subject
+from inference.probes.diffusion.drawing import judged
+from inference.probes.diffusion.editing import COUNT, Chosen, drawn_sources, edited_by, rotated, same_size
+from inference.probes.diffusion.pictures import Bytes8, PackedPictures, pack
+from inference.probes.diffusion.pipes import (
+    MODULES,
+    Pictures,
+    default_steps,
+    drawing_seconds,
+    draws,
+    load_pipeline,
+)
+
+TASK: Final = "vision.inpainting"
+_ALLOWANCE: Final = 2.0
+"""A kept part may differ by so many times the autoencoder's own error, and by as many levels; more is a change."""
+_BORDER: Final = 1 / 8
+"""Part of the width on both sides of the mask's edge that is looked at on neither side: the autoencoder blurs there."""
+
+
+class _Raw(BaseModel):
+    """The child's answer: pictures, what the autoencoder alone makes of them, with half a mask and with no mask."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    chosen: Chosen
+    sources: PackedPictures
+    round_trip: PackedPictures
+    half: PackedPictures
+    nothing: PackedPictures
+    steps: int = Field(ge=1, le=10_000)
+    size: str = Field(max_length=20)
+
+
+class InpaintingProbe:
+    """Masks the left half of pictures that the pipeline drew itself and asks for something else there.
+
+    Right is a picture whose right half stays as near to its source as the autoencoder's own error allows, and whose
+    left half does not.
+    """
+
+    info = ProbeInfo(
+        name="inpainting",
+        version="1",
+        metrics=("runs",),
+        tasks=(TASK,),
+        needs="prompt",
+        modules=MODULES,
+        control="with an empty mask nothing may change",
+        declared=f"runs: kept within {_ALLOWANCE:g} times the autoencoder's error and {_ALLOWANCE:g} levels, changed "
+        "beyond; half right is taken as chance",
+    )
+
+    def cost_s(self, subject: Subject, data: LabelledSet | None) -> float | None:
+        """Seconds to load, to draw the pictures and to fill each twice; None where it does not fit."""
+        if not draws(subject) or not judged(data):
+            return None
+        return drawing_seconds(subject, 28 * COUNT * 3)
+
+    def run(self, task: RunTask) -> dict[str, Any]:
+        """The raw answer: pictures, before and after."""
+        pipe, _ = load_pipeline(task.folder)
+        chosen, prompts, sources = drawn_sources(task, pipe)
+        fill = edited_by(pipe, "AutoPipelineForInpainting")
+        mask = np.zeros((*sources.shape[:3], 1), np.float32)
+        nothing = fill(rotated(prompts), task.seed + 1, image=sources, mask_image=mask, strength=1.0)
+        mask[:, :, : mask.shape[2] // 2] = 1
+        half = fill(rotated(prompts), task.seed + 1, image=sources, mask_image=mask, strength=1.0)
+        return {
+            "chosen": {"items": chosen},
+            "sources": pack(sources),
+            "round_trip": pack(round_trip(pipe, sources)),
+            "half": pack(half),
+            "nothing": pack(nothing),
+            "steps": default_steps(pipe),
+            "size": f"{sources.shape[2]}x{sources.shape[1]}",
+        }
+
+    def score(self, raw: bytes, data: LabelledSet | None) -> Measured:
+        """The share of pictures that kept one half and changed the other."""
+        if data is None or not judged(data):
+            raise ValueError("a prompt set is needed whose labels the judge knows")
+        answer = _Raw.model_validate_json(raw)
+        own, _ = answer.chosen.labels(data)
+        given = (answer.round_trip, answer.half, answer.nothing)
+        sources, (trip, half, nothing) = same_size(answer.sources, given, len(own))
+        right, kept, changed = keeps(sources, trip, half)
+        still = errors(sources, nothing, *sides(sources)).max(axis=0) <= allowed(sources, trip)
+        n, scope = len(right), Scope(steps=answer.steps, size=answer.size)
+        control = {"kind": "empty_mask", "successes": int((~still).sum()), "n": n,
+                   "passed": bool(still.mean() >= 0.75)}  # fmt: skip
+        error = float(errors(sources, trip, *sides(sources)).mean())
+        numbers = {"inpaint_outside_error": float(kept.mean()), "inpaint_inside_change": float(changed.mean()),
+                   "autoencoder_error": error}  # fmt: skip
+        return Measured(
+            loads=True,
+            finite=True,
+            measurements=(
+                Measurement(metric="runs", value=float(right.mean()), successes=int(right.sum()), n=n, chance=0.5,
+                            scope=scope, control=control),
+                *(Measurement(metric=metric, value=value, n=n, unit="levels", scope=scope)
+                  for metric, value in numbers.items()),
+            ),
+        )  # fmt: skip
+
+
+def keeps(sources: Bytes8, trip: Bytes8, half: Bytes8) -> tuple[NDArray[np.bool_], NDArray[Any], NDArray[Any]]:
+    """Which pictures kept the right half and changed the left one; the change of both halves, in levels."""
+    inside, outside = errors(sources, half, *sides(sources))
+    limit = allowed(sources, trip)
+    return (outside <= limit) & (inside > limit), outside, inside
+
+
+def sides(pictures: Bytes8) -> tuple[slice, slice]:
+    """Columns of the left and of the right half, without the border between them."""
+    width = pictures.shape[2]
+    border = max(1, round(width * _BORDER))
+    return slice(0, max(1, width // 2 - border)), slice(width // 2 + border, width)
+
+
+def errors(one: Bytes8, other: Bytes8, *columns: slice) -> NDArray[np.float64]:
+    """Mean absolute difference in each of these columns, in levels; shape (parts, count)."""
+    apart = np.abs(one.astype(np.float64) - other.astype(np.float64))
+    return np.stack([apart[:, :, part].mean(axis=(1, 2, 3)) for part in columns])
+
+
+def allowed(sources: Bytes8, trip: Bytes8) -> NDArray[np.float64]:
+    """How far a kept half of each picture may differ, in levels; shape (count,)."""
+    limit: NDArray[np.float64] = _ALLOWANCE * errors(sources, trip, *sides(sources)).max(axis=0) + _ALLOWANCE
+    return limit
+
+
+def round_trip(pipe: Any, pictures: Pictures) -> Pictures:
+    """The pictures through the autoencoder and back; the same shape, 0..1."""
+    import torch
+
+    with torch.inference_mode():
+        pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2) * 2 - 1
+        encoded = pipe.vae.encode(pixels)
+        latents = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
+        decoded = pipe.vae.decode(latents).sample
+    return np.asarray((decoded / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1), np.float32)

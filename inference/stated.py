@@ -1,0 +1,81 @@
+"""What a claim's own words settle, whatever is at hand: opinions, other artifacts, what is missing, arithmetic."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from graph.claims import Claim
+from graph.metrics import METRICS
+from inference.findings import ARITHMETIC, ARITHMETIC_VERSION, Finding, unverifiable
+from inference.ground import Ground
+from inference.printed import printed_unit
+from inference.scopes import is_unnamed_processor, named_device, named_precision, named_reference, stated_scope
+from inference.verdicts import Judgement
+
+NOT_RUNNABLE: Final = frozenset({"price", "license_allows", "api_exists", "tool_listed"})
+"""No model decides these."""
+SECONDS: Final = frozenset({"latency_s", "throughput"})
+"""Numbers of one machine: "a CPU" does not say which."""
+TIMED: Final = SECONDS | {"speedup", "memory_bytes", "memory_ratio"}
+RATIOS: Final = frozenset({"speedup", "memory_ratio", "size_ratio"})
+ON_A_SET: Final = frozenset({"accuracy", "f1", "perplexity", "loss_points", "loss_relative"})
+"""Numbers that mean nothing without the set they were taken on."""
+_WITHOUT_VALUE: Final = frozenset({"runs", "loads", "exports", "fine_tunes"})
+_BITS: Final = {"float64": 64, "float32": 32, "float16": 16, "bfloat16": 16, "fp8": 8, "int8": 8, "int4": 4}
+
+
+def as_stated(claim: Claim, ground: Ground) -> Finding | None:
+    """The verdict that the claim's own words bring with them; None where it has to be looked into."""
+    metric = METRICS.get(claim.metric)
+    if metric is None or "opinion" in claim.flags:
+        return unverifiable("not_falsifiable", "an opinion: no measurement could show it wrong")
+    if "other_artifact" in claim.flags or not is_own(claim, ground):
+        return unverifiable("other_artifact", f"it is about {claim.subject or 'another artifact'}")
+    if claim.metric in NOT_RUNNABLE:
+        return unverifiable("not_runnable", f"{metric.meaning}: nothing to run")
+    if claim.metric not in _WITHOUT_VALUE and not isinstance(claim.value, int | float):
+        return unverifiable("underspecified", "it states no number")
+    if claim.metric == "size_ratio" and (refuted := _beyond_arithmetic(claim, ground)):
+        return refuted
+    device = named_device(claim.conditions)
+    if claim.metric in TIMED and device is None:
+        return unverifiable("underspecified", "it does not say on which device")
+    if claim.metric in SECONDS and device is not None and is_unnamed_processor(device):
+        return unverifiable("underspecified", f"it does not say on which device: a {device} may be any")
+    if claim.metric in RATIOS and not _says_against_what(claim):
+        return unverifiable("underspecified", "it does not say what was changed: batch, number format or runtime")
+    if claim.metric in ON_A_SET and not claim.conditions.dataset:
+        return unverifiable("underspecified", "it does not say on which labelled set")
+    return None
+
+
+def _says_against_what(claim: Claim) -> bool:
+    stated = stated_scope(claim)
+    return bool(stated.batch_size or stated.precision or stated.runtime or stated.reference)
+
+
+def is_own(claim: Claim, ground: Ground) -> bool:
+    """Whether a claim is about this artifact or one of its capabilities."""
+    artifact = ground.artifact
+    capabilities = (capability.id for capability in artifact.capabilities)
+    return claim.subject in {artifact.id, artifact.slug, artifact.name, "", *capabilities}
+
+
+def _beyond_arithmetic(claim: Claim, ground: Ground) -> Finding | None:
+    """The refutation of a size ratio that no change of the number format can give: 32 bits to 8 are 4 times less.
+
+    The format before is the one that the claim names, else that of the files, else float32.
+    """
+    at_hand = ground.facts.dtype if ground.facts is not None else None
+    before = named_reference(claim.conditions, claim.text) or (at_hand or "float32").lower()
+    after = named_precision(claim.conditions) or ""
+    if before not in _BITS or after not in _BITS or not isinstance(claim.value, int | float):
+        return None
+    bound = _BITS[before] / _BITS[after]
+    threshold = float(claim.value) - (0.0 if claim.comparator == ">" else float(printed_unit(claim)) / 2)
+    reached = bound > threshold if claim.comparator == ">" else bound >= threshold
+    if claim.comparator in ("<", "<=") or reached:
+        return None
+    reason = f"{after} from {before} is at most {bound:g} times smaller, claimed {claim.value:g}"
+    judgement = Judgement("refuted", None, reason, threshold=threshold)
+    return Finding(judgement, bound, "text", ARITHMETIC, ARITHMETIC_VERSION)
