@@ -9,7 +9,7 @@ import typer
 
 from cli.output import note, print_json, print_table, progress, say, shorten
 from cli.session import DatabaseOption, HomeOption, JsonOption, opened
-from cli.verify_commands import BudgetOption, print_counts
+from cli.verify_commands import BudgetOption, print_counts, verify
 
 if TYPE_CHECKING:
     from graph.work_responses import BuildResponse, IngestResponse
@@ -19,7 +19,7 @@ EXIT_PARTLY = 4
 
 def register(app: typer.Typer) -> None:
     """Add these commands to an app."""
-    for command in (ingest, build, snapshots, rollback):
+    for command in (ingest, verify, build, snapshots, rollback):
         app.command()(command)
 
 

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cli.catalogue_commands import print_counts
 from cli.find_commands import brief_verdict, claim_words, measured_words, print_compare
 from cli.output import WIDTH, note, print_table, progress, say, shorten
 from cli.session import read_settings
+from cli.verify_commands import print_counts
 
 if TYPE_CHECKING:
     from graph.claims import ClaimReport

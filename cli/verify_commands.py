@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -16,18 +16,13 @@ if TYPE_CHECKING:
 
     from graph.work_responses import DataWanted, PlanResponse, VerifyResponse
 
-SHOWN: int = 60
+SHOWN: Final = 60
 """Rows of a table; --json has all."""
 DataOption = Annotated[list[str] | None, typer.Option("--data", help="NAME=PATH of a labelled set; repeatable.")]
 TrustOption = Annotated[list[str] | None, typer.Option("--trust", help="Artifact or digest you trust; repeatable.")]
 BudgetOption = Annotated[
     float | None, typer.Option("--budget-s", min=0, help="Start no new probe after this many seconds.")
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to an app."""
-    app.command()(verify)
 
 
 def verify(
@@ -119,8 +114,8 @@ def print_counts(counts: Mapping[str, int]) -> None:
 def print_plan(answer: PlanResponse) -> None:
     """Print the answer of `verify --plan`."""
     rows = [
-        (shorten(unit.artifact, 30), _probe_words(unit.probe, unit.settings), unit.data, unit.claims,
-         "done" if unit.finished else f"{unit.cost_s:.1f}")
+        (shorten(unit.artifact.rpartition("--")[2], 26), _probe_words(unit.probe, unit.settings), unit.data,
+         unit.claims, f"{unit.cost_s:.1f}" if unit.state == "waiting" else unit.state)
         for unit in answer.units
     ]  # fmt: skip
     if rows:
@@ -145,8 +140,8 @@ def print_plan(answer: PlanResponse) -> None:
     if answer.any_data:
         say()
         say("and, under any name, such sets would show whether models run:")
-        print_table(["kind", "claims", "what it holds"], [
-            (wanted.kind, _count_words(wanted), _labels_words(wanted)) for wanted in answer.any_data
+        print_table(["what it holds", "claims"], [
+            (_content_words(wanted), _count_words(wanted)) for wanted in answer.any_data
         ], right=(1,))  # fmt: skip
 
 
@@ -156,12 +151,13 @@ def _probe_words(probe: str, settings: Mapping[str, str | int]) -> str:
 
 
 def _wanted_row(wanted: DataWanted) -> tuple[str, str, str]:
-    return wanted.name, _count_words(wanted), f"{wanted.kind}{_labels_words(wanted)}"
+    return wanted.name, _count_words(wanted), _content_words(wanted)
 
 
 def _count_words(wanted: DataWanted) -> str:
     return f"at most {wanted.claims}" if wanted.at_most else str(wanted.claims)
 
 
-def _labels_words(wanted: DataWanted) -> str:
-    return f", labels {shorten(', '.join(wanted.labels), 60)}" if wanted.labels else ""
+def _content_words(wanted: DataWanted) -> str:
+    labels = f", labels {shorten(', '.join(wanted.labels), 60)}" if wanted.labels else ""
+    return f"{wanted.kind}{labels}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from graph.claims import ClaimReport, Evidence
 from graph.responses import Document
 
@@ -61,7 +63,7 @@ class VerifyResponse(Document):
 
 
 class UnitPlanned(Document):
-    """A unit of work with its estimated seconds; 0 where it is finished already."""
+    """A unit of work with its estimated seconds; 0 where it is finished, or shared with a unit before it."""
 
     artifact: str
     probe: str
@@ -70,7 +72,7 @@ class UnitPlanned(Document):
     cost_s: float
     alone: bool
     claims: int
-    finished: bool
+    state: Literal["waiting", "finished", "shared"]
 
 
 class ProbePlanned(Document):

@@ -66,7 +66,7 @@ def hypergeometric_interval(successes: int, n: int, whole: int, level: float = I
 
     if not 1 <= n <= whole or not 0 <= successes <= n:
         raise ValueError(f"{successes} of {n} items out of {whole}: needs 0 <= k <= n <= whole and n >= 1")
-    tail = (1 - level) / 2
+    tail = (1 - level) / 2 * (1 - 1e-9)  # totals that lie on the edge belong to the interval
     least, most = successes, whole - (n - successes)
     low, above = least, most  # P(X >= k) grows with K: the first K at which it exceeds the tail
     while low < above:

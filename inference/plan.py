@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from graph.artifacts import Artifact
 from graph.attempts import is_complete
@@ -30,7 +30,10 @@ ANY_NAME: Final = "any name"
 
 @dataclass(frozen=True)
 class PlannedUnit:
-    """A unit of work: what it will cost in seconds, how many claims wait for it, whether it is finished already."""
+    """A unit of work: what it will cost in seconds, how many claims wait for it, and where it stands.
+
+    `shared`: the same unit as one before it, of the same model under another name; it is run once.
+    """
 
     artifact: str
     probe: str
@@ -39,7 +42,7 @@ class PlannedUnit:
     cost_s: float
     alone: bool
     claims: int
-    finished: bool
+    state: Literal["waiting", "finished", "shared"]
 
 
 @dataclass(frozen=True)
@@ -108,26 +111,30 @@ def plan_verification(
     missing = {each.claim.id for each in lacking}
     waiting = {claim.id for one in surveyed.settled for claim, _ in one.waiting if claim is not None} - missing
     claims = sum(len(artifact.claims) for artifact in artifacts)
-    pending = [unit for unit in units if unit.id not in results]
+    pending = {unit.id: unit for unit in units if unit.id not in results}.values()
     return Plan(
         claims=claims,
         settled=claims - len(waiting) - len(missing),
         waiting=len(waiting),
         without_data=len(missing),
-        units=tuple(_planned(unit, pace, unit.id in results) for unit in units),
-        cost_s=pace.left_s({unit.id: unit for unit in pending}.values(), 1),
-        time_s=pace.left_s({unit.id: unit for unit in pending}.values(), options.jobs),
+        units=tuple(_planned(units, pace, results)),
+        cost_s=pace.left_s(pending, 1),
+        time_s=pace.left_s(pending, options.jobs),
         data=_named_sets(lacking, opened),
         any_data=_unnamed_sets(lacking, opened),
     )
 
 
-def _planned(unit: Unit, pace: Pace, finished: bool) -> PlannedUnit:
-    name = unit.data.name if unit.data is not None else None
-    cost_s = 0.0 if finished else pace.cost_s(unit)
-    return PlannedUnit(
-        unit.ground.artifact.slug, unit.probe, name, unit.settings, cost_s, unit.alone, len(unit.claims), finished
-    )
+def _planned(units: Iterable[Unit], pace: Pace, results: Mapping[str, UnitResult]) -> Iterator[PlannedUnit]:
+    seen: set[str] = set()
+    for unit in units:
+        ident, name = unit.id, unit.data.name if unit.data is not None else None
+        state: Literal["waiting", "finished", "shared"] = "shared" if ident in seen else "waiting"
+        state = "finished" if ident in results else state
+        cost_s = pace.cost_s(unit) if state == "waiting" else 0.0
+        seen.add(ident)
+        yield PlannedUnit(unit.ground.artifact.slug, unit.probe, name, unit.settings, cost_s, unit.alone,
+                          len(unit.claims), state)  # fmt: skip
 
 
 # Claims that lack data ------------------------------------------------------------------------------------

@@ -25,11 +25,12 @@ from inference.scopes import (
     foreign_runtime,
     is_same_device,
     is_top_1,
+    is_unnamed_processor,
     named_device,
     named_precision,
     stated_scope,
 )
-from inference.stated import ON_A_SET, TIMED, as_stated, is_own
+from inference.stated import ON_A_SET, SECONDS, TIMED, as_stated, is_own
 from inference.verdicts import judge_exact
 
 Setting = tuple[str, str | int]
@@ -115,6 +116,8 @@ def _as_at_hand(claim: Claim, ground: Ground, at_hand: str) -> Finding | None:
     device = named_device(claim.conditions)
     if device is not None and not is_same_device(device, at_hand):
         return unverifiable("no_hardware", f"it is about {device}, which is not at hand")
+    if device is not None and claim.metric in SECONDS and is_unnamed_processor(device):
+        return unverifiable("underspecified", f"it does not say on which device: a {device.upper()} may be any")
     runtime = foreign_runtime(claim.conditions) or _foreign_format(claim)
     if runtime is not None:
         return unverifiable("missing_dependency", f"it is about the runtime {runtime}, which is not at hand")
@@ -227,7 +230,7 @@ def _settings(probe: Probe, claim: Claim, ground: Ground) -> Iterator[Setting]:
             or (name == "precision" and value not in _FORMATS_AT_HAND)
             or (name == "batch_size" and value is not None and value > _LARGEST_BATCH)
         )
-        if value is not None and not ordinary and not foreign:
+        if value is not None and name != "device" and not ordinary and not foreign:
             yield name, value
 
 

@@ -9,7 +9,7 @@ from graph.metrics import METRICS
 from inference.findings import ARITHMETIC, ARITHMETIC_VERSION, Finding, unverifiable
 from inference.ground import Ground
 from inference.printed import printed_unit
-from inference.scopes import is_unnamed_processor, named_device, named_precision, named_reference, stated_scope
+from inference.scopes import named_device, named_precision, named_reference, stated_scope
 from inference.verdicts import Judgement
 
 NOT_RUNNABLE: Final = frozenset({"price", "license_allows", "api_exists", "tool_listed"})
@@ -40,8 +40,8 @@ def as_stated(claim: Claim, ground: Ground) -> Finding | None:
     device = named_device(claim.conditions)
     if claim.metric in TIMED and device is None:
         return unverifiable("underspecified", "it does not say on which device")
-    if claim.metric in SECONDS and device is not None and is_unnamed_processor(device):
-        return unverifiable("underspecified", f"it does not say on which device: a {device} may be any")
+    if claim.metric in SECONDS and device is not None and device.startswith("cpu"):
+        return unverifiable("underspecified", "it does not say on which device: a CPU may be any")
     if claim.metric in RATIOS and not _says_against_what(claim):
         return unverifiable("underspecified", "it does not say what was changed: batch, number format or runtime")
     if claim.metric in ON_A_SET and not claim.conditions.dataset:

@@ -95,7 +95,7 @@ def plan_response(home: Home, names: Sequence[str], options: VerifyOptions, on_p
     plan = plan_verification(home, _chosen(home, names), options, _hearing(on_progress))
     costs: dict[str, list[float]] = {}
     for unit in plan.units:
-        if not unit.finished:
+        if unit.state == "waiting":
             costs.setdefault(unit.probe, []).append(unit.cost_s)
     by_cost = sorted(costs.items(), key=lambda item: (-sum(item[1]), item[0]))
     return PlanResponse(

@@ -3,7 +3,7 @@
 The worker loads this table only where a test names it (`Zygote(probes=...)`). `settings` say what to try.
 """
 
-# ruff: noqa: PTH - what a hostile model would call
+# ruff: noqa: PTH101, PTH102, PTH109, PTH115, PTH123, PTH208
 from __future__ import annotations
 
 import contextlib

@@ -16,9 +16,9 @@ import inspect
 import random
 import re
 from pathlib import Path
+from pydoc_data.topics import topics
 
 from code_or_prose_data import is_prose, library_files
-from pydoc_data.topics import topics
 from small_text_models import same_text, write_columns
 from topic_nli_data import docstrings
 

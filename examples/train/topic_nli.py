@@ -1,4 +1,4 @@
-"""Train a tiny model that says whether a text bears out a sentence of the kind "This example is about files."
+"""Train a tiny model that says whether a text bears out a sentence such as: this example is about files.
 
 Run from the root of the repository (about a minute on one core; no network)::
 

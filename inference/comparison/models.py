@@ -168,6 +168,8 @@ def _check_runnable(candidate: Candidate) -> None:
         raise NotComparable(*(ground.problem or ("no_weights", ground.absent)))
     if ground.problem is not None:
         raise NotComparable(*ground.problem)
+    if ground.subject.tier != "artifact":
+        raise NotComparable("no_weights", "only its configuration is here, no weights")
     if not ground.runnable:
         raise NotComparable("unsafe_refused", f"not run unless you trust it by name: --trust {candidate.name}")
 

@@ -25,7 +25,7 @@ from inference.comparison.outcomes import Outcome, outcome_of
 from inference.comparison.response import Compared, comparison_response
 from inference.conclude import UnitResult
 from inference.data.sets import BUILT_IN, LabelledSet, built_in, open_data, sample
-from inference.probes import PROBES
+from inference.probes import LOADING, PROBES
 from inference.records import History, observations_of_unit, sealed
 from inference.sandbox.answers import Answer
 from inference.sandbox.zygote import Zygote
@@ -161,7 +161,7 @@ class _Run:
     def _modules(self, trials: Sequence[Trial | NotComparable]) -> list[str]:
         planned = [trial for trial in trials if isinstance(trial, Trial)]
         probes = {trial.probe.info.name for trial in planned}
-        probes |= {loading_probe(trial.candidate.ground).info.name for trial in planned}
+        probes |= {_loader(trial) for trial in planned}
         return sorted({module for probe in probes for module in PROBES[probe].info.modules})
 
     def _one(self, zygote: Zygote, candidate: Candidate, trial: Trial | NotComparable) -> Compared:
@@ -186,7 +186,7 @@ class _Run:
     def _load(self, zygote: Zygote, trial: Trial) -> UnitResult | None:
         """How the model loads: kept from `verify` or an earlier comparison, or tried now; None: no time is left."""
         ground = trial.candidate.ground
-        unit = Unit(ground, loading_probe(ground).info.name, None, ())
+        unit = Unit(ground, _loader(trial), None, ())
         kept = self._kept(unit.id)
         if kept is not None:
             return UnitResult.model_validate_json(kept)
@@ -261,6 +261,11 @@ class _Run:
 def compared_id(unit: Unit) -> str:
     """The id under which a unit's answers are kept item by item; `verify` keeps the same unit without them."""
     return "cm_" + digest_of([unit.id, VERSION])[:32]
+
+
+def _loader(trial: Trial) -> str:
+    """The probe that loads the model: what it finds broken is not asked anything."""
+    return loading_probe(trial.candidate.ground) or LOADING.info.name
 
 
 def _concluded(candidate: Candidate, trial: Trial, outcome: Outcome, *, resumed: bool = False) -> Compared:

@@ -150,7 +150,9 @@ def stage_architecture(architecture: Architecture, folder: Path) -> None:
         The scratch folder cannot be written.
     """
     try:
-        folder.mkdir(parents=True)
-        (folder / "config.json").write_text(json.dumps(dict(architecture.config)), encoding="utf-8")
+        folder.mkdir(parents=True, mode=0o755)
+        file = folder / "config.json"
+        file.write_text(json.dumps(dict(architecture.config)), encoding="utf-8")
+        file.chmod(0o444)
     except OSError as error:
         raise ModelError(f"scratch folder: {error.strerror or error}: check that the disk has room") from error

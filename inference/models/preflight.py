@@ -16,7 +16,7 @@ from inference.models.files import LARGEST_FILE_BYTES, FileProblem, Listing, Mod
 from inference.models.weights import LARGEST_INDEX_BYTES
 
 DEEPEST_JSON: Final = 64
-"""The deepest file of the libraries' own test models has 12 levels."""
+"""The default configurations of transformers have at most 6 levels."""
 LARGEST_JSON_BYTES: Final = 4 << 20
 LARGEST_VOCABULARY_BYTES: Final = 64 << 20
 """Vocabularies of 256,000 entries have 34 MB."""

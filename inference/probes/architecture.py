@@ -103,7 +103,7 @@ def _widths(model: Any, task: RunTask) -> dict[str, int]:
 
 def _context(model: Any) -> int | None:
     """Positions that the built model reads at most, where it has a table of them; else None."""
-    config = getattr(model, "config", None)
+    config: Any = getattr(model, "config", None)
     if not hasattr(config, "get_text_config"):
         return None
     positions = getattr(config.get_text_config(), "max_position_embeddings", None)

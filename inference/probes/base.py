@@ -48,7 +48,8 @@ class ProbeInfo:
     none; `modules` what the worker imports for it; `control` the negative control whose result goes into the record;
     `declared` the thresholds that "works" means here, in words with numbers. `settings` names the fields of a claim's
     scope that a run takes over (`RunTask.settings`), `covered` those settings whose measurements a run without any
-    brings as well. `alone`: it measures time, nothing else may run meanwhile. `architecture`: it also runs on the bare architecture with initialised weights.
+    brings as well. `alone`: it measures time, nothing else may run meanwhile. `architecture`: it also runs on the bare
+    architecture with initialised weights.
     """
 
     name: str

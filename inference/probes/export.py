@@ -27,7 +27,7 @@ from inference.probes.base import (
 from inference.probes.models import made_up, main_output, open_model, require_finite
 
 MODULES: Final = ("torch", "transformers.pipelines", "onnx", "onnxruntime", "onnxruntime.quantization")
-RUNTIME: Final = "onnx runtime"
+RUNTIME: Final = "onnxruntime"
 LARGEST_ERROR: Final = 1e-3
 BATCHES: Final = (1, 2, 7, 64)
 _BUDGET_S: Final = 4.0
@@ -242,4 +242,4 @@ def _perturbed(exported: bytes) -> bytes:
     values = np.array(onnx.numpy_helper.to_array(weights[last]))
     values.flat[0] += 1 + 10 * np.abs(values).max()
     weights[last].CopyFrom(onnx.numpy_helper.from_array(values, last))
-    return proto.SerializeToString()
+    return bytes(proto.SerializeToString())

@@ -1,11 +1,10 @@
-"""Text generation: perplexity on passages, finding the true continuation among four, and what it answers."""
+"""Text generation: perplexity on passages, telling a true ending from the same words, and what it answers."""
 
 from __future__ import annotations
 
 import json
 import math
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -16,7 +15,6 @@ from inference.data.sets import LabelledSet
 from inference.intervals import perplexity_interval
 from inference.probes.base import (
     ANSWER_LIMIT,
-    LOAD_SAFELY,
     RUNS_DECLARED,
     Measured,
     Measurement,
@@ -30,18 +28,14 @@ from inference.probes.base import (
     shuffled_control,
 )
 from inference.probes.classification import staged_items
-from inference.probes.lengths import tokens_read
+from inference.probes.language_model import LONGEST, NEW_TOKENS, SAMPLE_CHARS, Reader, letters_of, unigram_loss
 from inference.probes.shown import CHOICES, Choices, shown_choices
 
 TASK: Final = "text.text-generation"
-LONGEST: Final = 1024
-"""Most tokens read at once: passages beyond it are read in windows that overlap by half."""
-NEW_TOKENS: Final = 24
 LOST_LIMIT: Final = 0.01
 """Where more than this share of the letters is lost in the tokens, a perplexity says nothing about the text."""
 _FUTURE_TOLERANCE: Final = 0.01
 """Nats a token, and share: what half precision may differ by when the same tokens are read in another shape."""
-_SAMPLE_CHARS: Final = 400
 _LARGEST_COUNT: Final = 10_000_000
 
 
@@ -61,7 +55,7 @@ class RawPassage(BaseModel):
 class RawGeneration(BaseModel):
     """The child's answer.
 
-    `choices` are places of the likeliest continuation, -1 for a tie; `unigram_loss` is that of the passages' own token
+    `choices` are places of the likeliest ending, -1 for a tie; `unigram_loss` is that of the passages' own token
     frequencies; `early` and `alone` are the losses a token of one beginning, read within its passage and alone.
     """
 
@@ -73,7 +67,7 @@ class RawGeneration(BaseModel):
     early: FiniteFloat = Field(ge=0, le=1e6)
     alone: FiniteFloat = Field(ge=0, le=1e6)
     window: int = Field(ge=1, le=LONGEST)
-    sample: str = Field(max_length=_SAMPLE_CHARS)
+    sample: str = Field(max_length=SAMPLE_CHARS)
     repeats: bool
     generated: int = Field(ge=0, le=2 * NEW_TOKENS)
     generate_s: Seconds
@@ -85,7 +79,8 @@ class GenerationProbe:
     """Likelihoods that a causal language model gives to passages, and greedy text from the first one's beginning.
 
     Perplexity is what the child sums up. What decides `runs` is multiple choice, whose right answers only the parent
-    knows: the likeliest of four continuations, by mean log likelihood a token. A tie is wrong.
+    knows: of four endings with the same words in different orders, the likeliest by mean log likelihood a token. A tie
+    is wrong.
     """
 
     info = ProbeInfo(
@@ -95,9 +90,9 @@ class GenerationProbe:
         tasks=(TASK,),
         needs="passages",
         modules=("torch", "transformers"),
-        control="choices against shuffled places, and choices after another passage's beginning, must be chance; what "
-        "comes later must not change the likelihood of what came before",
-        declared=f"{RUNS_DECLARED}; one continuation in {CHOICES} is true. Perplexity: windows of at most {LONGEST} "
+        control="choices against shuffled places, and choices where no ending is true, must be chance; what comes later "
+        "must not change the likelihood of what came before",
+        declared=f"{RUNS_DECLARED}; one ending in {CHOICES} is true. Perplexity: windows of at most {LONGEST} "
         "tokens that overlap by half, passages apart",
     )
 
@@ -125,7 +120,7 @@ class GenerationProbe:
         return {
             "passages": [passage for passage, _ in read],
             "choices": choices,
-            "unigram_loss": _unigram_loss([numbers for _, numbers in read]),
+            "unigram_loss": unigram_loss([numbers for _, numbers in read]),
             **reader.look_ahead(max(items, key=len)),
             "window": reader.window,
             **reader.answer(items[0]),
@@ -134,7 +129,7 @@ class GenerationProbe:
         }
 
     def score(self, raw: bytes, data: LabelledSet | None) -> Measured:
-        """Perplexity with its interval over passages, right continuations, and what was observed besides."""
+        """Perplexity with its interval over passages, right endings, and what was observed besides."""
         if data is None:
             raise ValueError("a labelled set is needed")
         answer, choices = RawGeneration.model_validate_json(raw), shown_choices(data)
@@ -149,97 +144,8 @@ class GenerationProbe:
         )
 
 
-class Reader:
-    """A causal language model and its tokenizer, loaded from a folder alone."""
-
-    def __init__(self, task: RunTask) -> None:
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(task.folder, **LOAD_SAFELY)
-        model: Any = AutoModelForCausalLM.from_pretrained(task.folder, use_safetensors=True, **LOAD_SAFELY)
-        self._model = model.eval()
-        self.window = min(LONGEST, tokens_read(self._tokenizer, model) or LONGEST)
-
-    def read(self, text: str) -> tuple[dict[str, Any], list[int]]:
-        """Loss, tokens scored and letters lost of a passage; and its tokens' numbers."""
-        numbers = self._numbers(text)
-        losses, back = self._losses(numbers), self._tokenizer.decode(numbers, skip_special_tokens=True)
-        lost = (_letters(text) - _letters(str(back))).total()
-        return {"loss": math.fsum(losses), "tokens": len(losses), "lost": lost}, numbers
-
-    def choose(self, beginning: str, endings: Sequence[str]) -> int:
-        """The place of the ending with the least loss a token behind this beginning; -1 where the least two tie."""
-        before = len(self._numbers(beginning))
-        means = []
-        for ending in endings:
-            numbers = self._numbers(f"{beginning} {ending}")
-            tail = self._losses(numbers[-self.window :])[-max(len(numbers) - before, 1) :]
-            means.append(math.fsum(tail) / max(len(tail), 1))
-        least, second = sorted(means)[:2]
-        return -1 if second - least < 1e-9 else means.index(least)
-
-    def look_ahead(self, text: str) -> dict[str, float]:
-        """Loss a token of the first half of a text, read with the second half behind it and alone: equal."""
-        numbers = self._numbers(text)[: self.window]
-        half = max(len(numbers) // 2, 2)
-        early, alone = self._losses(numbers)[: half - 1], self._losses(numbers[:half])
-        return {"early": math.fsum(early) / max(len(early), 1), "alone": math.fsum(alone) / max(len(alone), 1)}
-
-    def answer(self, text: str) -> dict[str, Any]:
-        """A short greedy continuation of a text's first words, and whether a second one is the same."""
-        import torch
-
-        numbers = self._numbers(" ".join(text.split()[:8]))[: max(1, self.window - NEW_TOKENS)]
-        inputs = torch.tensor([numbers or [0]])
-        room = max(1, min(NEW_TOKENS, self.window - inputs.shape[1]))
-        started = time.perf_counter()
-        texts = []
-        for _ in range(2):
-            with torch.inference_mode():
-                texts.append(self._model.generate(
-                    inputs, attention_mask=torch.ones_like(inputs), do_sample=False, num_beams=1, max_new_tokens=room,
-                    pad_token_id=self._tokenizer.pad_token_id or 0,
-                )[0].tolist())  # fmt: skip
-        seconds = time.perf_counter() - started
-        written = str(self._tokenizer.decode(texts[0], skip_special_tokens=True))[:_SAMPLE_CHARS]
-        new = sum(len(one) - inputs.shape[1] for one in texts)
-        return {"sample": written, "repeats": texts[0] == texts[1], "generated": new, "generate_s": seconds}
-
-    def _numbers(self, text: str) -> list[int]:
-        """The numbers of a text's tokens, with the token that begins texts where the model has one."""
-        numbers = [int(number) for number in self._tokenizer(text, truncation=False)["input_ids"]]
-        begin, end = self._tokenizer.bos_token_id, self._tokenizer.eos_token_id
-        if begin is not None and numbers[:1] != [begin]:
-            numbers = [begin, *numbers]
-        return numbers[:-1] if len(numbers) > 1 and numbers[-1] == end else numbers
-
-    def _losses(self, numbers: Sequence[int]) -> list[float]:
-        """The negative log likelihood, in nats, of every token but the first, from at least half a window before it.
-
-        Raises
-        ------
-        ProbeFailure
-            One is not finite.
-        """
-        import torch
-
-        losses: list[float] = []
-        half = max(self.window // 2, 1)
-        for start in range(0, max(len(numbers) - 1, 0), half):
-            piece = torch.tensor([list(numbers[start : start + self.window])])
-            with torch.inference_mode():
-                scores = self._model(input_ids=piece).logits[0, :-1].float().log_softmax(-1)
-            found = -scores.gather(1, piece[0, 1:, None])[:, 0].double()
-            losses += found.tolist()[len(losses) - start :]
-            if start + self.window >= len(numbers):
-                break
-        if not all(math.isfinite(loss) for loss in losses):
-            raise ProbeFailure("non_finite", "a token's likelihood is not a finite number")
-        return losses
-
-
 def shown_questions(task: RunTask) -> list[tuple[str, list[str]]]:
-    """The staged questions: beginning, and continuations of which one is true.
+    """The staged questions: beginning, and endings of which at most one is true.
 
     Raises
     ------
@@ -251,17 +157,8 @@ def shown_questions(task: RunTask) -> list[tuple[str, list[str]]]:
     return list(json.loads((task.items / "choices.json").read_text(encoding="utf-8")))
 
 
-def _unigram_loss(passages: Sequence[Sequence[int]]) -> float:
-    """The loss of all tokens but first ones under their own frequencies, in nats: the best that frequencies can do."""
-    import torch
-
-    tokens = torch.tensor([number for numbers in passages for number in numbers[1:]])
-    counts = tokens.unique(return_counts=True)[1].double()
-    return float((counts * (counts.sum().log() - counts.log())).sum()) if len(tokens) else 0.0
-
-
 def _runs(given: Sequence[int], choices: Choices) -> Iterator[Measurement]:
-    """Right continuations among all; its control holds those after another passage's beginning."""
+    """Right endings among all; its control holds the questions without a right one too."""
     rows = list(zip(given, choices.right, choices.control, strict=True))
     asked = [(str(one), str(other)) for one, other, control in rows if not control]
     if not asked:
@@ -269,27 +166,27 @@ def _runs(given: Sequence[int], choices: Choices) -> Iterator[Measurement]:
     answers, right = [one for one, _ in asked], [other for _, other in asked]
     hits, n = sum(map(str.__eq__, answers, right)), len(asked)
     control = shuffled_control(answers, right)
-    foreign = foreign_control([(one, other) for one, other, is_control in rows if is_control])
-    passed = bool(control["passed"]) and bool(foreign["passed"])
+    untrue = untrue_control([(one, other) for one, other, is_control in rows if is_control])
+    passed = bool(control["passed"]) and bool(untrue["passed"])
     yield Measurement(
         metric="runs",
         value=hits / n,
         successes=hits,
         n=n,
         chance=1 / CHOICES,
-        control={**control, "passed": passed, "foreign_beginning": foreign},
+        control={**control, "passed": passed, "no_true_ending": untrue},
     )
 
 
-def foreign_control(rows: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    """Choices after another passage's beginning against the right places: nothing tells the true one, so chance.
+def untrue_control(rows: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """Choices where no ending is true against places that were only drawn: they meet by chance.
 
     `passed` says whether no more are right than chance and five of its standard deviations; ties make it fewer.
     """
     hits, n = sum(one == other for one, other in rows), len(rows)
     expected = n / CHOICES
     passed = hits <= expected + 5 * math.sqrt(max(expected * (1 - 1 / CHOICES), 0.25))
-    return {"kind": "foreign_beginning", "successes": hits, "n": n, "expected": expected, "passed": passed}
+    return {"kind": "no_true_ending", "successes": hits, "n": n, "expected": expected, "passed": passed}
 
 
 def _perplexity(answer: RawGeneration, data: LabelledSet) -> Iterator[Measurement]:
@@ -317,12 +214,9 @@ def _perplexity(answer: RawGeneration, data: LabelledSet) -> Iterator[Measuremen
 
 def _lost_share(answer: RawGeneration, data: LabelledSet) -> float:
     """The share of the passages' letters that the tokenizer loses."""
-    return sum(passage.lost for passage in answer.passages) / max(sum(_letters(str(i)).total() for i in data.items), 1)
-
-
-def _letters(text: str) -> Counter[str]:
-    """How often each character occurs, case and blanks aside."""
-    return Counter("".join(text.split()).casefold())
+    return sum(passage.lost for passage in answer.passages) / max(
+        sum(letters_of(str(i)).total() for i in data.items), 1
+    )
 
 
 def _windows(answer: RawGeneration) -> str:

@@ -88,8 +88,9 @@ def _build(folder: Path) -> Any:
     if "_class_name" in config:
         import diffusers
 
-        part = getattr(diffusers, str(config["_class_name"]), None)
-        if not (isinstance(part, type) and issubclass(part, diffusers.ModelMixin)):
+        part: Any = getattr(diffusers, str(config["_class_name"]), None)
+        known = isinstance(part, type) and issubclass(part, diffusers.ModelMixin)
+        if not known:
             raise ProbeFailure("missing_dependency", f"diffusers has no model {config['_class_name']!r}")
         return part.from_config(config)
     import transformers
@@ -97,7 +98,8 @@ def _build(folder: Path) -> Any:
     parsed = transformers.AutoConfig.from_pretrained(folder, **LOAD_SAFELY)
     named = (getattr(parsed, "architectures", None) or ["AutoModel"])[0]
     declared: Any = getattr(transformers, str(named), None)
-    if not (isinstance(declared, type) and issubclass(declared, transformers.PreTrainedModel)):
+    known = isinstance(declared, type) and issubclass(declared, transformers.PreTrainedModel)
+    if not known:
         raise ProbeFailure("missing_dependency", f"transformers {transformers.__version__} has no class {named!r}")
     return declared(parsed)
 

@@ -27,7 +27,7 @@ from inference.probes.timing import (
 )
 
 BATCH_SIZE: Final = 8
-_BUDGET_S: Final = 3.0
+_BUDGET_S: Final = 1.5
 """Seconds of timing above the least number of pairs."""
 _SINGLES_S: Final = 0.25
 """Single items of one round take about this long at most, and are at least two; the others count as these do."""
@@ -45,7 +45,7 @@ class _Raw(BaseModel):
     single_s: Times
     again_s: Times
     batch_s: Times
-    runtime: str = Field(pattern="^(torch|onnx runtime)$")
+    runtime: str = Field(pattern=f"^(torch|{RUNTIME})$")
     inputs: Scope
     weights_bytes: int = Field(ge=0)
     peak_bytes: dict[int, int] = Field(max_length=2)
@@ -61,6 +61,7 @@ class PerformanceProbe:
         tasks=TASKS,
         modules=MODULES,
         settings=("batch_size", "runtime", "size"),
+        covered=(("batch_size", 1), ("batch_size", BATCH_SIZE)),
         alone=True,
         architecture=True,
         control="single items against single items must give a ratio whose interval contains 1",

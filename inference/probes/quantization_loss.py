@@ -55,6 +55,7 @@ class QuantizationLossProbe:
             needs=kind,
             modules=MODULES,
             settings=("precision",),
+            covered=tuple(("precision", name) for name in ("int8", *HALVES)),
             control="the smaller form's answers in a shuffled order must show a loss",
         )
 
@@ -70,14 +71,14 @@ class QuantizationLossProbe:
     def run(self, task: RunTask) -> dict[str, Any]:
         """The raw answer: each form's label of each item that did not calibrate, in order."""
         model = open_model(task)
-        wanted = wanted_forms(str(task.settings.get("precision", "")))
-        inputs = list(_inputs(task, model, self._kind))
+        wanted = wanted_forms(str(task.settings.get("precision", "")), model)
+        inputs = list(item_inputs(task, model, self._kind, list(staged_items(task))))
         calibrated = min(CALIBRATION, len(inputs) // 10 + 1)
         asked, names = inputs[calibrated:], model.config.id2label
         answers = {"float32": _ask(_through_torch(model, "float32"), asked, names, _BATCH)}
         eight = [form for form in wanted if form in EIGHT_BIT]
         if eight:
-            with eight_bit_files(model, _joined(inputs[:2]), eight, inputs[:calibrated]) as files:
+            with eight_bit_files(model, joined(inputs[:2]), eight, inputs[:calibrated]) as files:
                 sessions = {form: open_session(files[form]) for form in eight}
             answers |= {form: _ask(_through_session(sessions[form]), asked, names, 1) for form in eight}
         for form in wanted:
@@ -118,7 +119,8 @@ def _losses(
     random.Random(0).shuffle(shuffled)
     low = paired_difference_interval(*paired_table(before, shuffled, right)).low
     control = {"kind": "shuffled_answers", "seed": 0, "n": n, "low": round(100 * low, 6), "passed": low > 0}
-    detail = f"{first} of {n} right in float32, {second} in {form}; both {table[0]}"
+    named = " ".join(part for part in (scope.precision, scope.note) if part)
+    detail = f"{first} of {n} right in float32, {second} in {named}, {table[0]} in both"
     points = scaled(paired_difference_interval(*table), 100)
     yield Measurement(metric="loss_points", value=100 * (first - second) / n, interval=points, n=n, scope=scope,
                       control=control, detail=detail)  # fmt: skip
@@ -128,24 +130,23 @@ def _losses(
                           scope=scope, control=control, detail=detail)  # fmt: skip
 
 
-def _inputs(task: RunTask, model: Any, kind: str) -> Iterator[dict[str, Any]]:
-    """The model's inputs of each staged item, a batch of one: pictures processed, texts as tokens with their mask."""
+def item_inputs(task: RunTask, model: Any, kind: str, items: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    """The model's inputs of each item, a batch of one: pictures processed, texts as tokens with their mask."""
     import transformers
 
     if kind == "image":
         with loading("its picture processor"):
             processor = transformers.AutoImageProcessor.from_pretrained(task.folder, **LOAD_SAFELY)
-        for picture in staged_items(task):
+        for picture in items:
             yield {"pixel_values": processor(picture, return_tensors="pt")["pixel_values"]}
         return
     with loading("its tokenizer"):
         tokenizer = transformers.AutoTokenizer.from_pretrained(task.folder, **LOAD_SAFELY)
     most = _most_tokens(model, tokenizer)
-    texts = list(staged_items(task))
-    longest = max(len(tokenizer(text, truncation=True, max_length=most)["input_ids"]) for text in texts)
+    longest = max(len(tokenizer(text, truncation=True, max_length=most)["input_ids"]) for text in items)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    for text in texts:  # one length for all: the exported forms have a fixed one
+    for text in items:  # one length for all: the exported forms have a fixed one
         tokens = tokenizer(text, truncation=True, padding="max_length", max_length=longest, return_tensors="pt")
         yield {name: tokens[name] for name in ("input_ids", "attention_mask")}
 
@@ -163,13 +164,13 @@ def _ask(asks: Asks, inputs: Sequence[dict[str, Any]], names: dict[int, str], ba
     """The name of the most likely class of each item."""
     answers: list[str] = []
     for start in range(0, len(inputs), batch_size):
-        logits = asks(_joined(inputs[start : start + batch_size]))
+        logits = asks(joined(inputs[start : start + batch_size]))
         require_finite(logits)
         answers += [str(names[int(row.argmax())])[:500] for row in logits]
     return answers
 
 
-def _joined(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def joined(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Items of one shape as one batch."""
     import torch
 

@@ -10,21 +10,21 @@ from inference.data.sets import LabelledSet
 from inference.probes.embedding import shown_triples
 
 CHOICES: Final = 4
-"""Continuations among which the true one stands."""
+"""Endings of a question, of which one is true."""
 CONTROLS: Final = 60
-"""At most this many questions are asked once more with a beginning that has nothing to do with them."""
-_WORDS: Final = 16
-"""Most words of a continuation, and most words of its beginning twice over."""
-_FEWEST: Final = 8
+"""At most this many passages make one more question, in which no ending is true."""
+_BEGINNING_WORDS: Final = 32
+_ENDING_WORDS: Final = 12
+_FEWEST_WORDS: Final = 12
 """A passage of fewer words makes no question."""
 
 
 @dataclass(frozen=True)
 class Choices:
-    """Questions of a set of passages: beginning, and continuations of which one is true.
+    """Questions of a set of passages: a beginning, and endings of which one is true.
 
-    `right` is its place, from 0; `control` says that the beginning belongs to another passage, so that nothing tells
-    the true one. All three are in the same, seeded order.
+    `right` is its place, from 0; `control` says that no ending is true and its place was only drawn. All three are in
+    the same, seeded order.
     """
 
     questions: list[tuple[str, list[str]]]
@@ -46,35 +46,38 @@ def shown_files(data: LabelledSet) -> dict[str, Any]:
 
 
 def shown_choices(data: LabelledSet, seed: int = 0) -> Choices:
-    """The questions of a set of passages, in an order drawn by seed; none where there are too few long passages.
+    """The questions of a set of passages, in an order drawn by seed; none where no passage is long enough.
 
-    Each passage of at least eight words is cut in its middle. Its second half, of at most 16 words, stands among those
-    of three others, all cut to the same number of words. Without the beginning the four are exchangeable, which the
-    controls show: there the beginning is that of a fifth passage.
+    Each passage of at least twelve words is cut in its middle. The twelve words behind it, as they stand and in three
+    other orders, are the endings: the same words, so that only a model of the language tells the true one. The
+    controls have four other orders.
     """
     draw = random.Random(f"{seed}:{data.digest}")
-    halves = [_halves(str(item)) for item in data.items]
-    usable = [pair for pair in halves if pair is not None]
-    if len(usable) <= CHOICES:
-        return Choices([], [], [])
-    rows = []
-    for number, (beginning, _) in enumerate(usable):
-        others = draw.sample([other for other in range(len(usable)) if other != number], CHOICES)
-        shown = [number, *others[: CHOICES - 1]]
-        draw.shuffle(shown)
-        length = min(len(usable[other][1]) for other in shown)
-        endings = [" ".join(usable[other][1][:length]) for other in shown]
-        rows.append(((beginning, endings), shown.index(number), False))
+    rows: list[tuple[tuple[str, list[str]], int, bool]] = []
+    for number, item in enumerate(data.items):
+        words = str(item).split()
+        middle = len(words) // 2
+        beginning = " ".join(words[max(0, middle - _BEGINNING_WORDS) : middle])
+        ending = words[middle : middle + _ENDING_WORDS]
+        orders = _other_orders(ending, draw) if len(words) >= _FEWEST_WORDS else []
+        if not orders:
+            continue
+        right = draw.randrange(CHOICES)
+        shown = orders[: CHOICES - 1]
+        rows.append(((beginning, [*shown[:right], " ".join(ending), *shown[right:]]), right, False))
         if number < CONTROLS:
-            rows.append(((usable[others[-1]][0], endings), shown.index(number), True))
+            rows.append(((beginning, orders), draw.randrange(CHOICES), True))
     draw.shuffle(rows)
     return Choices([row for row, _, _ in rows], [right for _, right, _ in rows], [control for _, _, control in rows])
 
 
-def _halves(passage: str) -> tuple[str, list[str]] | None:
-    """The words up to the middle as one text, and those behind it; None for a passage too short."""
-    words = passage.split()
-    if len(words) < _FEWEST:
-        return None
-    middle = len(words) // 2
-    return " ".join(words[max(0, middle - 2 * _WORDS) : middle]), words[middle : middle + _WORDS]
+def _other_orders(words: list[str], draw: random.Random) -> list[str]:
+    """CHOICES texts of these words, all different and none as they stand; empty where repeated words leave too few."""
+    found: dict[str, None] = {}
+    for _ in range(10 * CHOICES):
+        order = " ".join(draw.sample(words, len(words)))
+        if order != " ".join(words):
+            found.setdefault(order)
+        if len(found) == CHOICES:
+            return list(found)
+    return []

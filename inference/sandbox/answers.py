@@ -63,9 +63,9 @@ class Watch:
         self.full = False
 
     def read(self, child: int) -> None:
-        """All that the child writes, into `data`."""
+        """All that the child writes, up to its second line, into `data`."""
         pieces: list[bytes] = []
-        size, look = 0, time.perf_counter() + _LOOK_S
+        size, lines, look = 0, 0, time.perf_counter() + _LOOK_S
         while size <= ANSWER_BYTES:
             now = time.perf_counter()
             self.timed_out = now >= self._deadline
@@ -82,6 +82,10 @@ class Watch:
                 return
             pieces.append(piece)
             size += len(piece)
+            lines += piece.count(b"\n")
+            if lines >= 2:  # a process that the child left behind may hold the pipe open
+                self.data = b"".join(pieces)
+                return
         for kill in (os.killpg, os.kill):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 kill(child, signal.SIGKILL)

@@ -40,6 +40,22 @@ def enter_namespaces() -> list[str]:
     return entered
 
 
+def can_set_children_apart() -> bool:
+    """Whether a process namespace can be had for a child, and the way back to our own; tried out in a fork.
+
+    An ordinary user can make one but has no way back, and its second child could not be started.
+    """
+    trial = os.fork()
+    if trial == 0:
+        try:
+            with next_child_apart() as layers:
+                pass
+            os._exit(0 if layers else 1)
+        except BaseException:  # noqa: BLE001 - the fork must end here
+            os._exit(1)
+    return os.waitpid(trial, 0)[1] == 0
+
+
 @contextlib.contextmanager
 def next_child_apart(*, wanted: bool = True) -> Iterator[list[str]]:
     """Inside, the next fork gives the first process of a new process namespace; yields its layer, none where refused.

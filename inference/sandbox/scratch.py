@@ -15,6 +15,7 @@ from typing import Final
 _PREFIX: Final = "matchgraph-sandbox-"
 _STALE_S: Final = 60.0
 _MOST_ENTRIES: Final = 20_000
+_DEEPEST: Final = 50
 
 
 def make_scratch() -> tuple[Path, int]:
@@ -87,17 +88,20 @@ def _is_folder(name: str, parent: int) -> bool:
 
 
 def holds_more_than(folder: Path, size_bytes: int) -> bool:
-    """Whether a folder holds more bytes than this, or more entries than any probe writes."""
+    """Whether a folder holds more bytes than this, or more or deeper entries than any probe writes."""
     total = entries = 0
-    for parent, folders, files in os.walk(folder, onerror=None):
-        entries += len(folders) + len(files)
-        if entries > _MOST_ENTRIES:
-            return True
-        for name in files:
-            with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(parent, name)).st_blocks * 512  # noqa: PTH118 - hot, and never resolved
-        if total > size_bytes:
-            return True
+    waiting = [(str(folder), 0)]
+    while waiting:
+        path, depth = waiting.pop()
+        with contextlib.suppress(OSError), os.scandir(path) as found:  # the child may be removing it just now
+            for entry in found:
+                entries += 1
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((entry.path, depth + 1))
+                else:
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+                if total > size_bytes or entries > _MOST_ENTRIES or depth > _DEEPEST:
+                    return True
     return False
 
 

@@ -47,6 +47,7 @@ class _Worker:
     paths: tuple[Path, ...] = ()
     groups: dict[str, Path] = field(default_factory=dict)
     tasks: int = 0
+    apart: bool = False
     child: int = 0
 
 
@@ -95,9 +96,8 @@ def _settle(worker: _Worker) -> None:
         worker.groups = cgroups.enter_groups(cgroups.divisible_groups())
     worker.tasks = tasks_of_user()
     if "namespaces" not in worker.without:
-        before = os.getpid()
         worker.inherited = namespaces.enter_namespaces()
-        assert os.getpid() == before  # noqa: S101 - no namespace of processes for the worker itself
+        worker.apart = namespaces.can_set_children_apart()
 
 
 def _serve(worker: _Worker, channel: socket.socket) -> bool:
@@ -125,7 +125,7 @@ def _serve(worker: _Worker, channel: socket.socket) -> bool:
 def _fork(worker: _Worker, request: dict[str, Any], pipe: int, channel: socket.socket) -> None:
     own = os.getpid()
     bounded = _bound(worker, request)
-    with namespaces.next_child_apart(wanted="namespaces" not in worker.without) as layers:
+    with namespaces.next_child_apart(wanted=worker.apart) as layers:
         worker.child = os.fork()
         if worker.child == 0:
             channel.close()

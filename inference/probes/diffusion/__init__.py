@@ -14,3 +14,4 @@ from inference.probes.diffusion.whole import PipelineLoadingProbe
 PIPELINE_LOADING: Final[Probe] = PipelineLoadingProbe()
 WITHOUT_DATA: Final[tuple[Probe, ...]] = (CallsProbe(),)
 WITH_DATA: Final[tuple[Probe, ...]] = (TextToImageProbe(), ImageToImageProbe(), InpaintingProbe())
+DIFFUSION: Final[dict[str, Probe]] = {probe.info.name: probe for probe in (PIPELINE_LOADING, *WITHOUT_DATA, *WITH_DATA)}

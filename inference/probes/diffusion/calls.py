@@ -177,16 +177,16 @@ def _measurements(answer: _Raw) -> Iterator[Measurement]:
     # Without a claim's word the call's default is counted, which is no statement about how few steps would do.
     name, unit = ("steps", "") if answer.stated else ("default_steps", "steps")
     yield Measurement(metric=name, value=float(answer.plain.steps), unit=unit, scope=scope)
-    control = None
+    control: dict[str, Any] | None = None
+    guided: tuple[Measurement, ...] = ()
     if answer.guided is not None:
-        extra = answer.guided.rows - answer.guided.steps
-        control = {"kind": "negative_prompt", "calls": extra, "steps": answer.guided.steps,
-                   "passed": extra == answer.guided.steps > 0}  # fmt: skip
-    calls = float(max(0, answer.plain.rows - answer.plain.steps))
+        extra, steps = answer.guided.rows - answer.guided.steps, answer.guided.steps
+        control = {"kind": "negative_prompt", "calls": extra, "steps": steps, "passed": extra == steps > 0}
+        under = Scope(steps=steps, note=f"negative prompt, true_cfg_scale {_TRUE_GUIDANCE:g}")
+        guided = (Measurement(metric="guidance_calls", value=float(extra), scope=under),)
+    calls = float(answer.plain.rows - answer.plain.steps)
     yield Measurement(metric="guidance_calls", value=calls, scope=scope, control=control)
-    if answer.guided is not None:
-        guided = Scope(steps=answer.guided.steps, note=f"negative prompt, true_cfg_scale {_TRUE_GUIDANCE:g}")
-        yield Measurement(metric="guidance_calls", value=float(control["calls"] if control else 0), scope=guided)
+    yield from guided
     yield from _sizes(answer.sizes)
     yield Measurement(metric="same_seed_same_picture", value=float(answer.same_seed), unit="none")
     yield Measurement(metric="other_seed_other_picture", value=float(answer.other_seed), unit="none")

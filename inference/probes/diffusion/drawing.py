@@ -1,4 +1,4 @@
-"""Does a picture show what its prompt asks: pictures are drawn in the child, a rule on their pixels judges them here."""
+"""Does a picture show what its prompt asks: the child draws, a rule on the pixels judges here."""
 
 from __future__ import annotations
 
@@ -74,9 +74,8 @@ class TextToImageProbe:
 
     def cost_s(self, subject: Subject, data: LabelledSet | None) -> float | None:
         """Seconds to load and to draw every prompt; None where the judge has no names for the labels."""
-        if not draws(subject) or not judged(data):
+        if data is None or not draws(subject) or not judged(data):
             return None
-        assert data is not None
         return drawing_seconds(subject, 28 * (len(data.items) + _EMPTY))
 
     def run(self, task: RunTask) -> dict[str, Any]:
@@ -137,8 +136,10 @@ def misfit(data: LabelledSet) -> str:
 
 
 def seeds_at(steps: int) -> int:
-    """How many pictures are drawn of each prompt: three where steps are few, so that claims about few steps, which
-    are cheap to try, get a narrow interval; one where they are many."""
+    """How many pictures are drawn of each prompt: three where steps are few, one where they are many.
+
+    Claims about few steps are cheap to try and so get a narrower interval.
+    """
     return _SEEDS_OF_FEW if steps <= _FEW_STEPS else 1
 
 

@@ -29,7 +29,7 @@ from inference.probes.diffusion.pipes import (
 )
 
 TASK: Final = "vision.image-to-image"
-COUNT: Final = 16
+COUNT: Final = 24
 """Pictures that are edited."""
 STRENGTHS: Final = (0.3, 0.6, 0.9)
 _OFFSET: Final = 5
@@ -154,7 +154,8 @@ def follows(sources: Bytes8, results: Sequence[Bytes8], wanted: Sequence[str]) -
 
 def grows(sources: Bytes8, results: Sequence[Bytes8]) -> NDArray[np.bool_]:
     """Of which pictures the distance from the source grows with every step of strength; shape (count,)."""
-    found: NDArray[np.bool_] = (np.diff([distances(sources, result) for result in results], axis=0) > 0).all(axis=0)
+    steps = np.diff(np.stack([distances(sources, result) for result in results]), axis=0)
+    found: NDArray[np.bool_] = np.all(steps > 0, axis=0)
     return found
 
 

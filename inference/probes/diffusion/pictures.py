@@ -71,4 +71,5 @@ def _reduced(picture: Bytes8) -> Bytes8:
 
 def distances(one: Bytes8, other: Bytes8) -> NDArray[np.float64]:
     """Mean absolute difference of each pair of pictures, in levels 0..255; shape (count,)."""
-    return np.abs(one.astype(np.float64) - other.astype(np.float64)).mean(axis=(1, 2, 3))
+    apart: NDArray[np.float64] = np.abs(one.astype(np.float64) - other.astype(np.float64)).mean(axis=(1, 2, 3))
+    return apart

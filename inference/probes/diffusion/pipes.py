@@ -36,8 +36,10 @@ def draws(subject: Subject) -> bool:
 
 
 def drawing_seconds(subject: Subject, picture_steps: int) -> float:
-    """Seconds to load and to take so many denoising steps, one picture each; from a pipeline of half a million
-    parameters on a busy core (2 to 3 ms a step), in proportion to the parameters."""
+    """Seconds to load and to take so many denoising steps, of one picture each.
+
+    From a pipeline of half a million parameters on a busy core (2 to 3 ms a step), in proportion to the parameters.
+    """
     return 0.5 + load_seconds(subject) + picture_steps * (0.001 + 4e-9 * (subject.parameters or 0))
 
 
@@ -54,12 +56,15 @@ def load_pipeline(folder: Path) -> tuple[Any, dict[str, int]]:
     """
     import torch
     from diffusers import DiffusionPipeline
+    from diffusers.utils import logging
 
+    logging.set_verbosity_error()  # what it says to odd sizes is measured
     with loading("pipeline"):
         table = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-        networks = {name: _load_network(folder, name, *entry[:2]) for name, entry in sorted(table.items())
-                    if isinstance(entry, list) and entry and entry[0] is not None}  # fmt: skip
-        networks = {name: network for name, network in networks.items() if network is not None}
+        listed = {name: entry for name, entry in sorted(table.items())
+                  if isinstance(entry, list) and entry and entry[0] is not None}  # fmt: skip
+        parts = {name: _load_network(folder, name, *entry[:2]) for name, entry in listed.items()}
+        networks: dict[str, Any] = {name: part for name, part in parts.items() if part is not None}
         pipe = DiffusionPipeline.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32,
             **networks,
@@ -143,9 +148,7 @@ def takes(pipe: Any, name: str) -> bool:
     return name in inspect.signature(pipe.__call__).parameters
 
 
-def draw(
-    pipe: Any, prompts: Sequence[str], seeds: Sequence[int], *, steps: int, size: Size, **more: Any
-) -> Pictures:
+def draw(pipe: Any, prompts: Sequence[str], seeds: Sequence[int], *, steps: int, size: Size, **more: Any) -> Pictures:
     """Pictures of the prompts, each from its own seed: shape (prompts, height, width, 3), float32, 0..1.
 
     `more` goes to the call as it is, except that arrays with a row a prompt are cut into the same batches.

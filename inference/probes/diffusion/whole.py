@@ -81,9 +81,7 @@ def _measurements(answer: _Raw) -> Iterator[Measurement]:
     yield Measurement(metric="loads", value=LIBRARY, holds=True, detail="every tensor of every network is in its files")
     yield Measurement(metric="parameters", value=float(sum(answer.parameters.values())))
     for name, count in sorted(answer.parameters.items()):
-        yield Measurement(
-            metric="component_parameters", value=float(count), unit="parameters", scope=Scope(note=name)
-        )
+        yield Measurement(metric="component_parameters", value=float(count), unit="parameters", scope=Scope(note=name))
     yield Measurement(metric="load_s", value=answer.load_s)
     scope = Scope(batch_size=1, steps=answer.steps, size=answer.size)
     yield Measurement(metric="latency_s", value=sorted(answer.picture_s)[_REPEATS // 2], scope=scope)
