@@ -94,7 +94,8 @@ def evaluate_models_command(
     """
     from indexer.progress import Progress
     from inference.comparison.labels import read_map
-    from inference.comparison.run import CompareOptions, compare_models
+    from inference.comparison.options import CompareOptions
+    from inference.comparison.run import compare_models
 
     options = CompareOptions(task, read_map(label_map or ()), limit, seed, tuple(trust or ()), budget_s, device)
     with opened(home, db) as found, progress() as tell:

@@ -14,10 +14,11 @@ from cli.session import DatabaseOption, HomeOption, JsonOption, opened
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from graph.work_responses import DataWanted, PlanResponse, VerifyResponse
+    from graph.work_responses import DataWanted, PlanResponse, ReproduceResponse, VerifyResponse
 
 SHOWN: Final = 60
 """Rows of a table; --json has all."""
+EXIT_FINDINGS: Final = 3
 DataOption = Annotated[list[str] | None, typer.Option("--data", help="NAME=PATH of a labelled set; repeatable.")]
 TrustOption = Annotated[list[str] | None, typer.Option("--trust", help="Artifact or digest you trust; repeatable.")]
 BudgetOption = Annotated[
@@ -33,6 +34,7 @@ def verify(
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Units at once; what is timed runs alone.")] = 1,
     trust: TrustOption = None,
+    evidence: Annotated[str | None, typer.Option("--reproduce", help="Id of a record to make again.")] = None,
     json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
 ) -> None:  # fmt: skip
     """Check claims and run local models; finished work is not repeated.
@@ -40,16 +42,22 @@ def verify(
     Example: matchgraph verify my-model --data my-set=labels.csv --jobs 2
     """
     from inference.executor import VerifyOptions
-    from search.reports import plan_response, verify_response
+    from search.reports import plan_response, reproduce_response, verify_response
 
-    options = VerifyOptions(
-        data=named_paths(data), budget_s=budget_s, trust=tuple(trust or ()), device=device, jobs=jobs
-    )
+    if evidence is not None and (plan or artifacts):
+        raise typer.BadParameter("--reproduce takes one record, no artifact and no --plan")
+    trusted = tuple(trust or ())
+    options = VerifyOptions(data=named_paths(data), budget_s=budget_s, trust=trusted, device=device, jobs=jobs)
     with opened(home, db) as found, progress() as tell:
-        if plan:
+        if evidence is not None:
+            repeated = reproduce_response(found, evidence, options)
+        elif plan:
             planned = plan_response(found, artifacts or [], options, tell)
         else:
             answer = verify_response(found, artifacts or [], options, tell)
+    if evidence is not None:
+        print_json(repeated) if json_ else print_reproduced(repeated)
+        raise typer.Exit(0 if repeated.agrees else EXIT_FINDINGS)
     if plan:
         print_json(planned) if json_ else print_plan(planned)
     else:
@@ -143,6 +151,18 @@ def print_plan(answer: PlanResponse) -> None:
         print_table(["what it holds", "claims"], [
             (_content_words(wanted), _count_words(wanted)) for wanted in answer.any_data
         ], right=(1,))  # fmt: skip
+
+
+def print_reproduced(answer: ReproduceResponse) -> None:
+    """Print the answer of `verify --reproduce`."""
+    rows = [
+        (name, record.id, record.verdict or "observed", record.measured, record.n)
+        for name, record in (("then", answer.record), ("now", answer.again))
+    ]
+    print_table(["", "evidence", "verdict", "measured", "n"], rows, right=(3, 4))
+    say_wrapped(f"{'the same' if answer.agrees else 'it differs'}: {answer.reason}")
+    for difference in answer.differences:
+        say_wrapped(f"other than then: {difference}")
 
 
 def _probe_words(probe: str, settings: Mapping[str, str | int]) -> str:

@@ -29,6 +29,7 @@ CONTRACTS: Final[dict[str, type[BaseModel]]] = {
     "ingest": work_responses.IngestResponse,
     "outcome": responses.OutcomeResponse,
     "plan": work_responses.PlanResponse,
+    "reproduce": work_responses.ReproduceResponse,
     "search": responses.SearchResponse,
     "snapshot": work_responses.SnapshotInfo,
     "verify": work_responses.VerifyResponse,

@@ -115,6 +115,19 @@ class PlanResponse(Document):
     any_data: tuple[DataWanted, ...]
 
 
+class ReproduceResponse(Document):
+    """The answer of `verify --reproduce`: a record, the same made again now, and whether they agree.
+
+    `differences` names versions of libraries, and of checks and probes, in which the two differ.
+    """
+
+    record: Evidence
+    again: Evidence
+    agrees: bool
+    reason: str
+    differences: tuple[str, ...] = ()
+
+
 class Problem(Document):
     """A refused input, as in `ingest`."""
 

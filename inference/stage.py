@@ -13,7 +13,7 @@ from graph.errors import ModelError, ModelRefused
 from inference.data.sets import LabelledSet
 from inference.models.files import ModelFile, open_regular, stamp_of
 from inference.models.preflight import STAGED, is_staged
-from inference.probes.embedding import shown_triples
+from inference.probes.shown import shown_files
 
 __all__ = ["PICKLED", "STAGED", "changed_file", "counts", "is_staged", "stage_items", "stage_model"]
 
@@ -50,7 +50,7 @@ def stage_model(
     digests : mapping of str to str or None
         SHA-256 by name, from when the model was surveyed; None holds nothing against the copies.
     pickles : bool
-        True also stages pickled weights: only for a model that the user trusts by name.
+        True also stages pickled weights where there are no others: only for a model that the user trusts by name.
 
     Raises
     ------
@@ -59,10 +59,11 @@ def stage_model(
     ModelError
         The scratch folder cannot be written, or has no room.
     """
-    linked = []
+    linked, listed = [], list(files)
+    pickles = pickles and not any(file.name.lower().endswith(".safetensors") for file in listed)
     try:
         folder.mkdir(parents=True, mode=0o755)
-        for file in files:
+        for file in listed:
             if is_staged(file.name) or (pickles and file.name.lower().endswith(PICKLED)):
                 target = _place(folder, file.name)
                 if _link(file, target):
@@ -127,7 +128,7 @@ def _copy(file: ModelFile, target: Path, digest: str | None) -> None:
 
 
 def stage_items(data: LabelledSet, folder: Path) -> None:
-    """Write the items of a set, without their labels, into a new folder: items.json, or pictures by number.
+    """Write the items of a set, without their labels, into a new folder: as JSON, or pictures by number.
 
     Raises
     ------
@@ -139,10 +140,10 @@ def stage_items(data: LabelledSet, folder: Path) -> None:
         if data.kind == "image":
             _stage_pictures(data, folder)
             return
-        items = shown_triples(data)[0] if data.kind == "triples" else list(data.items)
-        file = folder / "items.json"
-        file.write_text(json.dumps(items), encoding="utf-8")
-        file.chmod(0o444)
+        for name, content in shown_files(data).items():
+            file = folder / name
+            file.write_text(json.dumps(content), encoding="utf-8")
+            file.chmod(0o444)
     except OSError as error:
         what = f"labelled set {data.name}: {error.strerror or error}"
         raise ModelError(f"{what}: check that the set is still there and the disk has room") from error

@@ -20,6 +20,7 @@ from graph.work_responses import (
     ProbeSeconds,
     Problem,
     Refused,
+    ReproduceResponse,
     SnapshotInfo,
     UnitLeft,
     UnitPlanned,
@@ -33,6 +34,7 @@ from indexer.snapshots import Listed, list_snapshots
 from inference.embedder import open_encoder
 from inference.executor import VerifyOptions, VerifyProgress, verify_artifacts
 from inference.plan import plan_verification
+from inference.reproduce import reproduce
 from search.facts import read_facts
 
 
@@ -105,6 +107,15 @@ def plan_response(home: Home, names: Sequence[str], options: VerifyOptions, on_p
         cost_s=plan.cost_s, time_s=plan.time_s,
         data=tuple(DataWanted(**asdict(wanted)) for wanted in plan.data),
         any_data=tuple(DataWanted(**asdict(wanted)) for wanted in plan.any_data),
+    )  # fmt: skip
+
+
+def reproduce_response(home: Home, evidence: str, options: VerifyOptions) -> ReproduceResponse:
+    """A record of evidence, the same made again, and whether they agree; see `inference.reproduce.reproduce`."""
+    found = reproduce(home, evidence, options)
+    return ReproduceResponse(
+        record=found.record, again=found.again, agrees=found.agrees, reason=found.reason,
+        differences=found.differences,
     )  # fmt: skip
 
 

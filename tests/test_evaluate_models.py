@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import random
 import shutil
 import subprocess
@@ -25,8 +26,9 @@ from graph.settings import Settings
 from graph.store.catalogue import save_artifacts
 from graph.store.evidence import check_evidence_chain, observations
 from inference.comparison.labels import LabelMap, read_map, translated_answer, translated_data
-from inference.comparison.outcomes import pack_bits, unpack_bits
-from inference.comparison.run import CompareOptions, compare_models
+from inference.comparison.options import CompareOptions
+from inference.comparison.outcomes import Outcome, outcome_of, pack_bits, unpack_bits
+from inference.comparison.run import compare_models
 from inference.comparison.statistics import (
     Answers,
     compare_pairs,
@@ -37,7 +39,9 @@ from inference.comparison.statistics import (
     pair_level,
 )
 from inference.comparison.verdict import decide_winner
+from inference.conclude import UnitResult
 from inference.data.sets import LabelledSet, built_in
+from inference.probes.base import Measured, Measurement
 from inference.sandbox.zygote import Zygote
 
 DIGITS, SHUFFLED, TEXT = "digits-mobilevit", "digits-mobilevit-shuffled", "code-or-prose"
@@ -107,6 +111,35 @@ def test_losses_are_compared_by_the_mean_of_their_differences() -> None:
 def test_bits_come_back() -> None:
     right = tuple(bool(bit) for bit in np.random.default_rng(0).random(1003) < 0.5)
     assert unpack_bits(pack_bits(right), 1003) == right
+
+
+def finished_result(*measurements: Measurement) -> UnitResult:
+    measured = Measured(loads=True, finite=True, measurements=measurements)
+    return UnitResult(unit="un_1", probe="any", version="1", measured=measured)
+
+
+def test_items_are_scored_by_what_their_kind_asks() -> None:
+    """A sentence is right when all its tags are; a passage counts bits by its bytes, whatever the tokenizer."""
+    accuracy = Measurement(metric="accuracy", value=50.0, successes=1, n=2)
+    tags = LabelledSet("t", "tokens", [["a", "b"], ["c"]], ("O B-X", "O"), "d", "operator")
+    raw = json.dumps({"tags": [["O", "B-X"], ["B-X"]]}).encode()
+    assert outcome_of(finished_result(accuracy), raw, tags).answers("m").right == (True, False)
+    passages = LabelledSet("p", "passages", ["abcd", "é" * 8], (), "d", "operator")
+    perplexity = Measurement(metric="perplexity", value=2.0, n=2)
+    raw = json.dumps({"passages": [{"loss": 8 * math.log(2), "tokens": 2}, {"loss": 4 * math.log(2), "tokens": 9}]})
+    outcome = outcome_of(finished_result(perplexity), raw.encode(), passages)
+    assert outcome.answers("m").losses == pytest.approx((2.0, 0.25))
+    assert outcome.metric == "bits_per_byte"
+    assert Outcome.model_validate_json(outcome.model_dump_json()) == outcome
+    with pytest.raises(ValueError, match="nothing to compare"):
+        outcome_of(finished_result(), raw.encode(), passages)
+
+
+def test_a_probe_answer_of_another_length_is_refused() -> None:
+    data = LabelledSet("mine", "text", ["a", "b"], ("x", "y"), "d", "operator")
+    accuracy = Measurement(metric="accuracy", value=50.0, successes=1, n=2)
+    with pytest.raises(ValueError, match=r"zip|items"):
+        outcome_of(finished_result(accuracy), b'{"answers": ["x"]}', data)
 
 
 # The sentence -------------------------------------------------------------------------------------------
@@ -279,11 +312,11 @@ def test_shuffled_labels_give_no_winner(kept: Home, worker: Zygote, examples: Pa
 
 
 def broken_twin(model: Path, folder: Path, *, without: str = "") -> Path:
-    """A copy of a model whose weights are drawn anew; `without` leaves a tensor out."""
+    """A copy of a model whose weights are shuffled; `without` leaves a tensor out."""
     shutil.copytree(model, folder)
     tensors = load_file(folder / "model.safetensors")
     draw = np.random.default_rng(0)
-    made = {name: draw.normal(0, 0.05, value.shape).astype(value.dtype) for name, value in tensors.items()}
+    made = {name: draw.permutation(value.ravel()).reshape(value.shape) for name, value in tensors.items()}
     made = {name: value for name, value in made.items() if not without or without not in name}
     save_file(made, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
@@ -302,8 +335,22 @@ def test_a_model_that_fails_is_listed_and_the_others_go_on(
     assert found[DIGITS].score is not None
     assert found["lacking"].reason_code == "load_failed"
     assert (found[TEXT].reason_code, "image" in found[TEXT].reason) == ("no_data", True)
-    assert answer.winner is None
-    assert answer.verdict.startswith(f"no winner: only {DIGITS}") or found["stranger"].score is not None
+    assert found["stranger"].score is not None or found["stranger"].reason_code == "unsafe_refused"
+    assert [model.name for model in answer.models] == [DIGITS, "lacking", TEXT, "stranger"]
+
+
+@pytest.mark.slow
+def test_a_picture_that_cannot_be_unpacked_is_named(
+    home: Home, worker: Zygote, examples: Path, pictures: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(pictures, tmp_path / "set")
+    file = sorted((tmp_path / "set" / "3").iterdir())[2]
+    file.write_bytes(file.read_bytes()[:60])
+    model = str(examples / "models" / DIGITS)
+    answer = compare_models(home, [model], tmp_path / "set", CompareOptions(), worker=worker)
+    assert answer.models[0].reason_code == "no_data"
+    assert f"3/{file.name}" in answer.models[0].reason
+    assert answer.verdict == "no winner: no model could be measured"
 
 
 @pytest.mark.slow

@@ -84,8 +84,13 @@ def depth_of(value: Any) -> int:
     return 1 + max(map(depth_of, value), default=0) if isinstance(value, list) else 0
 
 
-@given(st.recursive(st.none() | st.text(alphabet='[]{}"\\a', max_size=6),
-                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('[{"\\', max_size=3), inner)))  # fmt: skip
+NESTED = st.recursive(
+    st.none() | st.text(alphabet='[]{}"\\a', max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('[{"\\', max_size=3), inner),
+)
+
+
+@given(NESTED)
 def test_depth_is_that_of_the_parsed_value(value: Any) -> None:
     assert json_depth(json.dumps(value).encode()) == depth_of(value)
 
@@ -102,7 +107,7 @@ def test_no_default_configuration_of_transformers_is_refused(tmp_path: Path) -> 
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     file, tried, widened = tmp_path / "config.json", 0, 0
-    for name in list(CONFIG_MAPPING.keys())[::5]:
+    for name in list(CONFIG_MAPPING.keys())[::10]:
         try:
             config = json.loads(json.dumps(CONFIG_MAPPING[name]().to_dict(), default=str))
         except (ImportError, TypeError, ValueError, AttributeError):
@@ -114,7 +119,7 @@ def test_no_default_configuration_of_transformers_is_refused(tmp_path: Path) -> 
             file.write_text(json.dumps(config | {"num_hidden_layers": 1_000_000}))
             assert find_refusal(list_files(tmp_path)) is not None, name
             widened += 1
-    assert tried > 100 and widened > 50
+    assert tried > 50 and widened > 25
 
 
 def test_parameters_needed_at_least_are_fewer_than_there_are() -> None:
@@ -280,3 +285,31 @@ def test_a_pipeline_without_one_tensor_of_a_component_is_not_whole(tmp_path: Pat
     save_file(weights, file, metadata={"format": "pt"})
     report = check_tensors(tmp_path / "p")
     assert (report.missing, report.mismatched) == (("unet.conv_in.weight",), ("unet.conv_out.bias",))
+
+
+@pytest.mark.slow
+def test_trusted_pickles_give_tensors_and_run_nothing(tmp_path: Path) -> None:
+    import pickle
+
+    import torch
+    from hostile_base import PAYLOAD, Payload
+
+    from inference.models.pickled import unpickled
+    from inference.probes.base import ProbeFailure
+
+    honest(tmp_path / "m")
+    assert unpickled(tmp_path / "m", tmp_path) == tmp_path / "m"
+    weights = load_file(tmp_path / "m" / "model.safetensors")
+    (tmp_path / "m" / "model.safetensors").unlink()
+    state = {name: torch.from_numpy(tensor) for name, tensor in weights.items()}
+    torch.save(state, tmp_path / "m" / "pytorch_model.bin")
+    made = unpickled(tmp_path / "m", tmp_path)
+    again = load_file(made / "model.safetensors")
+    assert made != tmp_path / "m" and again.keys() == weights.keys()
+    assert all(np.array_equal(again[name], weights[name]) for name in weights)
+    assert (made / "config.json").read_bytes() == (tmp_path / "m" / "config.json").read_bytes()
+    for data in (pickle.dumps({"w": Payload(tmp_path / "m")}), pickle.dumps({"w": Payload(tmp_path / "m")}, 2)):
+        (tmp_path / "m" / "pytorch_model.bin").write_bytes(data)
+        with pytest.raises(ProbeFailure) as failure:
+            unpickled(tmp_path / "m", tmp_path / "other")
+        assert failure.value.code == "unsafe_refused" and not (tmp_path / PAYLOAD).exists()

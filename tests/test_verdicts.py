@@ -121,7 +121,7 @@ def test_a_claim_without_a_number_cannot_be_judged_exactly() -> None:
 
 # Proportions --------------------------------------------------------------------------------------------
 @given(counts, percents, st.sampled_from(["=", ">=", "<=", ">", "<", "up_to"]))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_more_right_answers_never_hurt(case: tuple[int, int], claim: float, comparator: str) -> None:
     """Along successes 0..n a claim "at least" goes refuted, inconclusive, verified; "at most" the other way."""
     order = {"refuted": 0, "inconclusive": 1, "verified": 2}
@@ -132,7 +132,7 @@ def test_more_right_answers_never_hurt(case: tuple[int, int], claim: float, comp
 
 
 @given(counts, percents, percents)
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_a_bolder_claim_is_never_easier_to_verify(case: tuple[int, int], one: float, other: float) -> None:
     order = {"refuted": 0, "inconclusive": 1, "verified": 2}
     modest, bold = sorted((one, other))
@@ -141,7 +141,7 @@ def test_a_bolder_claim_is_never_easier_to_verify(case: tuple[int, int], one: fl
 
 
 @given(counts, percents)
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_at_least_and_at_most_cannot_both_be_refuted(case: tuple[int, int], claim: float) -> None:
     both = {judge_proportion(*case, claim, ">=").verdict, judge_proportion(*case, claim, "<=").verdict}
     assert both != {"refuted"}
@@ -223,13 +223,15 @@ def test_the_whole_set_leaves_only_the_preprocessing_open() -> None:
 
 def test_a_part_of_the_claims_own_set_decides_sooner_and_is_open_to_other_preprocessing() -> None:
     assert judge_proportion(500, 510, 96.0).verdict == judge_proportion(500, 510, 96.0, whole=540).verdict == "verified"
-    assert judge_proportion(500, 510, 98.2).verdict == "inconclusive"
-    part = judge_proportion(500, 510, 98.2, whole=540)
-    assert (part.verdict, part.interval.method if part.interval else "") == ("verified", "hypergeometric")
-    # at most 530 of 540 = 98.15 % can be right: below 99.2 - 1, but not by more than preprocessing may be
-    near = judge_proportion(500, 510, 99.2, whole=540)
-    assert (near.verdict, near.reason_code) == ("inconclusive", "preprocessing")
-    assert judge_proportion(500, 510, 99.7, whole=540).verdict == "refuted"
+    for claim, verdict, code in [
+        (98.0, "verified", None), (98.2, "inconclusive", "preprocessing"), (99.0, "inconclusive", None),
+        (99.3, "inconclusive", "preprocessing"), (99.8, "refuted", None),
+    ]:  # fmt: skip
+        assert judge_proportion(500, 510, claim).verdict == "inconclusive"  # as a sample of who knows what
+        part = judge_proportion(500, 510, claim, whole=540)
+        assert (part.verdict, part.reason_code) == (verdict, code), claim
+        assert part.interval is not None
+        assert part.interval.method == "hypergeometric"
     few = judge_proportion(50, 51, 98.2, whole=540)
     assert few.verdict == "inconclusive"
     assert few.decisive_n is not None

@@ -1,6 +1,6 @@
 """Train a tiny FLUX pipeline that draws one of four colours in one of three shapes, and save it with its card.
 
-Run from the root of the repository (about seven minutes on one core, no network)::
+Run from the root of the repository (about nine minutes on one core, no network)::
 
     python examples/train/tiny_flux_shapes.py --output examples/models/tiny-flux-shapes
 
@@ -31,7 +31,7 @@ DRAWINGS = 6000
 WIDTH = 64
 TEXT_TOKENS = 16
 VAE_STEPS, VAE_BATCH = 680, 24
-FLOW_STEPS, FLOW_BATCH = 2200, 48
+FLOW_STEPS, FLOW_BATCH = 3000, 48
 WARM_UP = 100
 LEARNING_RATE = 2e-3
 AVERAGE = 0.998

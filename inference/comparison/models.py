@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from graph.artifacts import Artifact, Source, Weights, slug_of
 from graph.errors import InputError, UnknownArtifact
@@ -14,6 +15,7 @@ from graph.store.catalogue import find_artifact
 from graph.store.evidence import trusted_names
 from graph.taxonomy import task_words
 from inference.comparison.labels import LabelMap, translated_data
+from inference.comparison.outcomes import COMPARED
 from inference.data.sets import LabelledSet
 from inference.ground import Ground, survey
 from inference.models.digests import FileDigests
@@ -21,6 +23,9 @@ from inference.models.facts import looks_like_model
 from inference.models.locate import find_hub_model
 from inference.probes import WITH_DATA
 from inference.probes.base import Probe, Subject
+
+_COMPARING: Final = tuple(probe for probe in WITH_DATA if set(COMPARED) & set(probe.info.metrics))
+"""Probes whose answers are right or wrong, or likely, item by item."""
 
 
 class NotComparable(Exception):
@@ -146,7 +151,7 @@ def plan_trial(candidate: Candidate, data: LabelledSet, task: str | None, labels
         raise NotComparable("not_runnable", "its files do not say which task it does: say it with --task")
     if not _does(subject.task, task):
         raise NotComparable("not_runnable", f"its files do {task_words(subject.task)}, not {task_words(task or '')}")
-    probes = [probe for probe in WITH_DATA if probe.info.needs == data.kind and subject.task in probe.info.tasks]
+    probes = [probe for probe in _COMPARING if probe.info.needs == data.kind and subject.task in probe.info.tasks]
     misfits = []
     for probe in (probe for probe in probes if task is None or task in probe.info.tasks):
         try:
@@ -159,7 +164,7 @@ def plan_trial(candidate: Candidate, data: LabelledSet, task: str | None, labels
 
 def _does(own: str, task: str | None) -> bool:
     """Whether a model made for one task is also asked for another: the same, or two that a probe tries alike."""
-    return task in (None, own) or any({own, task} <= set(probe.info.tasks) for probe in WITH_DATA)
+    return task in (None, own) or any({own, task} <= set(probe.info.tasks) for probe in _COMPARING)
 
 
 def _check_runnable(candidate: Candidate) -> None:

@@ -18,7 +18,9 @@ from inference.probes.base import ANSWER_LIMIT, Measured, Measurement, same_labe
 from inference.probes.embedding import shown_triples
 
 COMPARED: Final = ("accuracy", "adherence", "perplexity")
-"""Metrics that models are compared by, the first that a probe measures."""
+"""What a probe has to measure for its models to be compared, the first that it does."""
+BITS: Final = "bits_per_byte"
+"""What language models are compared by: a perplexity counts tokens, which each tokenizer makes its own way."""
 
 
 class Outcome(BaseModel):
@@ -62,15 +64,17 @@ def outcome_of(result: UnitResult, raw: bytes | None, data: LabelledSet) -> Outc
     """
     if raw is None or result.measured is None:
         return Outcome(result=result, metric="", items=0)
-    metric = next((name for name in COMPARED if result.measured.all_of(name)), "")
+    metric = next((name for name in COMPARED if result.measured.all_of(name)), None)
+    if metric is None:
+        raise ValueError("it gave nothing to compare: its tokenizer loses too much of the text, or too few items")
     n = len(data.items)
-    losses = _losses(result.measured, json.loads(raw), n)
-    if losses:
-        return Outcome(result=result, metric=metric, items=n, losses=losses)
-    right = _right(json.loads(raw), data)
+    content = json.loads(raw)
+    if metric == "perplexity":
+        return Outcome(result=result, metric=BITS, items=n, losses=_bits_per_byte(content, data))
+    right = _right(content, data)
     if len(right) != n:
         raise ValueError(f"the probe {result.probe} does not say which of the {n} items were right")
-    f1 = _f1(result.measured, json.loads(raw), data)
+    f1 = _f1(result.measured, content, data)
     return Outcome(result=result, metric=metric, items=n, right=pack_bits(right), f1=f1)
 
 
@@ -107,13 +111,14 @@ def _shown(raw: dict[str, Any], data: LabelledSet) -> list[str]:
     return [drawings.judge(picture) for picture in pictures[: len(data.items)]]
 
 
-def _losses(measured: Measured, raw: dict[str, Any], n: int) -> tuple[float, ...]:
-    """A loss per item as the probe says; empty where it has none."""
-    for found in measured.measurements:
-        stated = getattr(found, "losses", ())
-        if len(stated) == n and all(math.isfinite(loss) for loss in stated):
-            return tuple(stated)
-    return ()
+def _bits_per_byte(raw: dict[str, Any], data: LabelledSet) -> tuple[float, ...]:
+    """Bits that a model needs for each passage, by its bytes in UTF-8."""
+    bits = []
+    for number, (passage, item) in enumerate(zip(raw["passages"], data.items, strict=True), 1):
+        if not passage["tokens"]:
+            raise ValueError(f"passage {number} is one token for this model: remove it, or the model")
+        bits.append(passage["loss"] / math.log(2) / len(str(item).encode("utf-8", "surrogatepass")))
+    return tuple(bits)
 
 
 def pack_bits(right: Sequence[bool]) -> str:

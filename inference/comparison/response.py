@@ -9,10 +9,9 @@ from typing import Any, Final
 
 from graph.claims import Interval
 from graph.constants import INTERVAL_LEVEL
-from graph.metrics import METRICS
 from graph.model_comparison import ComparedData, ComparedModel, EvaluateModelsResponse
 from inference.comparison.models import Candidate, Trial
-from inference.comparison.outcomes import Outcome
+from inference.comparison.outcomes import BITS, Outcome
 from inference.comparison.statistics import Answers, compare_pairs, leaders, pair_level
 from inference.comparison.verdict import decide_winner
 from inference.data.sets import LabelledSet
@@ -51,7 +50,7 @@ def comparison_response(
     Models are compared by the metric that most of them have; one with another stays out with its reason.
     """
     metric = _metric(compared)
-    judged = [_same_metric(model, metric) for model in compared]
+    judged = [_with_control(_same_metric(model, metric)) for model in compared]
     answers = [model.outcome.answers(model.candidate.name) for model in judged if _answered(model) and model.outcome]
     pairs = compare_pairs(answers)
     guess = _guess(data)
@@ -61,7 +60,7 @@ def comparison_response(
     return EvaluateModelsResponse(
         task=task or (tasks.pop() if len(tasks) == 1 else None),
         metric=metric,
-        unit="percent" if in_percent or not metric else METRICS[metric].unit,
+        unit="percent" if in_percent or not metric else "bits",
         data=_data(data, of_items, seed, guess),
         models=tuple(_model(model) for model in judged),
         pairs=pairs,
@@ -90,6 +89,21 @@ def _same_metric(model: Compared, metric: str) -> Compared:
         return model
     what = f"it is measured by {model.outcome.metric}, the others by {metric}: compare it apart"
     return Compared(model.candidate, model.trial, None, "not_runnable", what)
+
+
+def _with_control(model: Compared) -> Compared:
+    """The model, out of the comparison where its negative control shows that its numbers mean something else."""
+    if not _answered(model) or model.outcome is None or _control_passed(model.outcome) is not False:
+        return model
+    what = "its negative control failed: what should give chance did not, so its answers cannot be trusted"
+    return Compared(model.candidate, model.trial, None, "control_failed", what)
+
+
+def _control_passed(outcome: Outcome) -> bool | None:
+    """Whether the negative control gave what it should; None where the probe made none."""
+    found = outcome.measurement("perplexity" if outcome.metric == BITS else outcome.metric)
+    control = found.control if found is not None else None
+    return bool(control["passed"]) if control is not None and "passed" in control else None
 
 
 def _answered(model: Compared) -> bool:
@@ -140,8 +154,7 @@ def _model(model: Compared) -> ComparedModel:
 def _numbers(outcome: Outcome) -> dict[str, Any]:
     """Score with its interval, F1, times and control of a model that answered."""
     answers = outcome.answers("")
-    measured, found = outcome.result.measured, outcome.measurement(outcome.metric)
-    control = found.control if found is not None else None
+    measured = outcome.result.measured
     return {
         "score": answers.score,
         "interval": _interval(answers),
@@ -150,7 +163,7 @@ def _numbers(outcome: Outcome) -> dict[str, Any]:
         "f1": outcome.f1,
         "load_s": outcome.value("load_s"),
         "seconds_per_item": outcome.value("seconds_per_item"),
-        "control_passed": bool(control["passed"]) if control is not None and "passed" in control else None,
+        "control_passed": _control_passed(outcome),
         "flags": measured.flags if measured is not None else (),
     }
 

@@ -4,53 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from graph.digest import digest_of
-from graph.errors import InputError
 from graph.events import now_us
 from graph.home import Home
 from graph.model_comparison import EvaluateModelsResponse
 from graph.store.evidence import all_evidence, append_evidence, finish_unit, finished_unit
-from graph.taxonomy import full_task
-from inference.comparison.labels import LabelMap, translated_answer
+from inference.comparison.labels import translated_answer
 from inference.comparison.models import Candidate, NotComparable, Trial, find_candidates, plan_trial
+from inference.comparison.options import CompareOptions, open_source, repeat_command
 from inference.comparison.outcomes import Outcome, outcome_of
 from inference.comparison.response import Compared, comparison_response
 from inference.conclude import UnitResult
-from inference.data.sets import BUILT_IN, LabelledSet, built_in, open_data, sample
+from inference.data.sets import LabelledSet, sample
+from inference.machine import machine
 from inference.probes import LOADING, PROBES
 from inference.records import History, observations_of_unit, sealed
 from inference.sandbox.answers import Answer
 from inference.sandbox.zygote import Zygote
 from inference.units import Unit, loading_probe, result_of, run_unit
 
-DEVICES: Final = ("cpu",)
 VERSION: Final = "1"
 _LEAST_TIMEOUT_S: Final = 120.0
 _PATIENCE: Final = 10.0
 """A model gets this many times the seconds it was estimated to need."""
 _PICTURE: Final = re.compile(r"^picture (\d+) of the set")
 OnStep = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class CompareOptions:
-    """How to compare: a task (None: what the models' files say), label map, part of the set, trust, budget."""
-
-    task: str | None = None
-    labels: LabelMap = field(default_factory=LabelMap)
-    limit: int | None = None
-    seed: int = 0
-    trust: tuple[str, ...] = ()
-    budget_s: float | None = None
-    device: str = "cpu"
 
 
 def compare_models(
@@ -90,10 +75,8 @@ def compare_models(
         The worker cannot be started.
     """
     started = time.perf_counter()
-    if options.device not in DEVICES:
-        raise InputError(f"device {options.device!r}: this version runs models on {', '.join(DEVICES)} only")
-    task = _task(options.task)
-    whole = _open(source)
+    task = options.full_task()
+    whole = open_source(source)
     data = sample(whole, options.limit, options.seed)
     options.labels.check(data)
     candidates = find_candidates(home, names, options.trust)
@@ -103,32 +86,6 @@ def compare_models(
         compared, data, of_items=len(whole.items), task=task, seed=options.seed, device=options.device,
         units=run.done, duration_s=time.perf_counter() - started, repeat=repeat_command(names, source, options),
     )  # fmt: skip
-
-
-def repeat_command(names: Sequence[str], source: Path, options: CompareOptions) -> str:
-    """The command that makes the same comparison again, with folders and files by their last name only."""
-    words = ["matchgraph", "evaluate", "models", *(Path(name).name or name for name in names), "--data", source.name]
-    for option, value in (("--task", options.task), ("--limit", options.limit), ("--seed", options.seed or None)):
-        words += [option, str(value)] if value is not None else []
-    words += [word for ours, theirs in options.labels.pairs for word in ("--map", f"{ours}={theirs}")]
-    words += [word for name in options.trust for word in ("--trust", Path(name).name)]
-    return shlex.join(words)
-
-
-def _task(task: str | None) -> str | None:
-    if task is None:
-        return None
-    full = full_task(task)
-    if full is None:
-        raise InputError(f"--task {task}: no such task: image-classification, text-classification, …")
-    return full
-
-
-def _open(source: Path) -> LabelledSet:
-    """The set in a file or folder, called by its name; or a built-in one."""
-    if not source.exists() and str(source) in BUILT_IN:
-        return built_in(str(source))
-    return open_data(source.stem or source.resolve().name, source)
 
 
 class _Run:
@@ -171,8 +128,7 @@ class _Run:
         if loaded is None:
             return self._out_of_budget(trial)
         if not loaded.usable:
-            what = loaded.what or (loaded.measured.detail if loaded.measured is not None else "")
-            return Compared(candidate, trial, None, loaded.failure or "load_failed", what)
+            return Compared(candidate, trial, None, *_unusable(loaded))
         unit = Unit(candidate.ground, trial.probe.info.name, trial.data, ())
         kept = self._kept(compared_id(unit))
         if kept is not None:
@@ -218,7 +174,11 @@ class _Run:
         timeout_s = max(_LEAST_TIMEOUT_S, _PATIENCE * cost_s)
         if cost_s > left_s:
             return None
-        answer = run_unit(zygote, unit, min(timeout_s, left_s))
+        with machine(alone=False, is_over=lambda: self._left_s() <= 0) as had:  # others may be timing
+            if not had:
+                return None
+            left_s = self._left_s()
+            answer = run_unit(zygote, unit, min(timeout_s, left_s))
         ended = answer.failure == "timeout" and left_s < timeout_s  # the budget ended, not the model's own time
         return None if ended else answer
 
@@ -261,6 +221,16 @@ class _Run:
 def compared_id(unit: Unit) -> str:
     """The id under which a unit's answers are kept item by item; `verify` keeps the same unit without them."""
     return "cm_" + digest_of([unit.id, VERSION])[:32]
+
+
+def _unusable(loaded: UnitResult) -> tuple[str, str]:
+    """Reason code and line of a model that did not come out whole."""
+    measured = loaded.measured
+    if measured is None:
+        return loaded.failure or "crashed", loaded.what
+    if measured.loads is False:
+        return "load_failed", measured.detail
+    return "non_finite", measured.detail or "one made-up item gives numbers that are not finite"
 
 
 def _loader(trial: Trial) -> str:

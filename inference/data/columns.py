@@ -26,7 +26,7 @@ COLUMNS: Final[dict[ItemKind, tuple[str, ...]]] = {
 PASSAGES: Final = ("text",)
 """The one column of passages, with no other beside it: a text whose labels are called otherwise is a mistake."""
 _CHOICES: Final = "text,label or prompt,label or tokens,tags or anchor,paraphrase,unrelated or text alone"
-_BLOCK_CHARS: Final = 1 << 29
+_MOST_CHARS: Final = 1 << 29
 """Characters of all items together."""
 
 
@@ -94,8 +94,8 @@ class Rows:
         self._rows.append(tuple(row))
         if len(self._rows) > LARGEST_ITEMS:
             self._where.refuse(f"more than {LARGEST_ITEMS:,} items: take a part", "too_large")
-        if self._chars > _BLOCK_CHARS:
-            self._where.refuse(f"more than {_BLOCK_CHARS >> 20} Mi characters: take a part", "too_large")
+        if self._chars > _MOST_CHARS:
+            self._where.refuse(f"more than {_MOST_CHARS >> 20} Mi characters: take a part", "too_large")
 
     def _check_tags(self, tokens: int, tags: int, *, line: int) -> None:
         if tokens != tags:

@@ -37,8 +37,13 @@ _ONE_COLOUR: Final = 0.85
 """Share of the region's pixels that have its colour, at least."""
 _OVERLAP: Final = 0.80
 """Intersection over union of region and outline, at least."""
-_CUT_TIPS: Final = (0.0, 0.1, 0.2)
+_CIRCLES: Final = (2.0, 2.4)
+_SQUARES: Final = (64.0, 8.0, 5.0)
+"""Powers of the superellipses that pass for a circle and for a square: plain, and a little rounded."""
+_WORN_TIPS: Final = (0.0, 0.1, 0.2, 0.3)
 """Parts of a triangle's height that may be missing at its tip."""
+_WORN_SIDES: Final = (0.0, 0.1, 0.2)
+"""Parts of its width that may be missing at its other corners."""
 _APART: Final = 0.02
 """How much better the best outline fits than the next, at least."""
 
@@ -139,14 +144,20 @@ def _shape(region: NDArray[np.bool_]) -> str:
 
 
 def _outlines(shape: str, height: int, width: int) -> list[NDArray[np.bool_]]:
-    """A shape that fills a box of this size; a triangle also with its tip cut off, as soft edges leave it."""
+    """A shape that fills a box of this size, plain and with its corners worn off as soft edges leave them."""
     y = ((np.arange(height) + 0.5) / height)[:, None]
     x = np.abs(2 * ((np.arange(width) + 0.5) / width) - 1)[None, :]
     if shape == "circle":
-        return [(2 * y - 1) ** 2 + x**2 <= 1]
+        return [_rounded(y, x, power) for power in _CIRCLES]
     if shape == "square":
-        return [np.ones((height, width), dtype=np.bool_)]
-    return [x <= (y + cut) / (1 + cut) for cut in _CUT_TIPS]
+        return [_rounded(y, x, power) for power in _SQUARES]
+    return [x <= (1 + side) * (y + tip) / (1 + tip) for tip in _WORN_TIPS for side in _WORN_SIDES]
+
+
+def _rounded(y: NDArray[np.float64], x: NDArray[np.float64], power: float) -> NDArray[np.bool_]:
+    """The superellipse of this power: 2 is a circle, a high one a square with its corners rounded."""
+    inside: NDArray[np.bool_] = np.abs(2 * y - 1) ** power + x**power <= 1
+    return inside
 
 
 def _overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:

@@ -37,7 +37,7 @@ def open_data(name: str, path: Path) -> LabelledSet:
         return read_pictures(where, path)
     if not path.is_file():
         what = "not a regular file" if path.exists() else "no such file or folder"
-        where.refuse(f"{what}: check --data {name}=PATH", "unreadable")
+        where.refuse(f"{what}: check what --data names", "unreadable")
     if path.stat().st_size > LARGEST_FILE_BYTES:
         where.refuse("larger than 1 GiB: take a part of it", "too_large")
     readers: dict[str, Callable[[Where, Path], LabelledSet]] = {".csv": _from_csv, ".parquet": _from_parquet}

@@ -48,6 +48,8 @@ class Architecture:
     @property
     def task(self) -> str | None:
         """`domain.task` of its class; None for one part of a pipeline."""
+        if self.library == "diffusers":
+            return None
         model_type = self.config.get("model_type")
         return task_of_architecture(self.class_name, model_type if isinstance(model_type, str) else None)
 

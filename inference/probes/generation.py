@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from graph.claims import Scope
 from inference.data.sets import LabelledSet
-from inference.intervals import perplexity_interval
+from inference.intervals import LEAST_MEDIAN, perplexity_interval
 from inference.probes.base import (
     ANSWER_LIMIT,
     RUNS_DECLARED,
@@ -34,8 +34,8 @@ from inference.probes.shown import CHOICES, Choices, shown_choices
 TASK: Final = "text.text-generation"
 LOST_LIMIT: Final = 0.01
 """Where more than this share of the letters is lost in the tokens, a perplexity says nothing about the text."""
-_FUTURE_TOLERANCE: Final = 0.01
-"""Nats a token, and share: what half precision may differ by when the same tokens are read in another shape."""
+_LOOK_AHEAD_NATS: Final = 0.1
+"""Nats a token that half precision may differ by when the same tokens are read in another shape."""
 _LARGEST_COUNT: Final = 10_000_000
 
 
@@ -56,7 +56,7 @@ class RawGeneration(BaseModel):
     """The child's answer.
 
     `choices` are places of the likeliest ending, -1 for a tie; `unigram_loss` is that of the passages' own token
-    frequencies; `early` and `alone` are the losses a token of one beginning, read within its passage and alone.
+    frequencies; `look_ahead` how far, in nats a token, what comes later changes the likelihood of what came before.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,8 +64,7 @@ class RawGeneration(BaseModel):
     passages: list[RawPassage] = Field(max_length=ANSWER_LIMIT)
     choices: list[int] = Field(max_length=2 * ANSWER_LIMIT)
     unigram_loss: FiniteFloat = Field(ge=0, le=1e12)
-    early: FiniteFloat = Field(ge=0, le=1e6)
-    alone: FiniteFloat = Field(ge=0, le=1e6)
+    look_ahead: FiniteFloat = Field(ge=0, le=1e6)
     window: int = Field(ge=1, le=LONGEST)
     sample: str = Field(max_length=SAMPLE_CHARS)
     repeats: bool
@@ -90,8 +89,8 @@ class GenerationProbe:
         tasks=(TASK,),
         needs="passages",
         modules=("torch", "transformers"),
-        control="choices against shuffled places, and choices where no ending is true, must be chance; what comes later "
-        "must not change the likelihood of what came before",
+        control="choices against shuffled places, and choices where no ending is true, must be chance; what comes "
+        "later must not change the likelihood of what came before",
         declared=f"{RUNS_DECLARED}; one ending in {CHOICES} is true. Perplexity: windows of at most {LONGEST} "
         "tokens that overlap by half, passages apart",
     )
@@ -121,7 +120,7 @@ class GenerationProbe:
             "passages": [passage for passage, _ in read],
             "choices": choices,
             "unigram_loss": unigram_loss([numbers for _, numbers in read]),
-            **reader.look_ahead(max(items, key=len)),
+            "look_ahead": reader.look_ahead(max(items, key=len)),
             "window": reader.window,
             **reader.answer(items[0]),
             "load_s": loaded - started,
@@ -190,13 +189,12 @@ def untrue_control(rows: Sequence[tuple[int, int]]) -> dict[str, Any]:
 
 
 def _perplexity(answer: RawGeneration, data: LabelledSet) -> Iterator[Measurement]:
-    """Perplexity with its interval over passages; none where the tokenizer does not know the text."""
+    """Perplexity with its interval over passages; none for few passages, or where the tokenizer loses their text."""
     losses = [passage.loss for passage in answer.passages if passage.tokens]
     tokens = [passage.tokens for passage in answer.passages if passage.tokens]
-    if len(losses) < 2 or _lost_share(answer, data) > LOST_LIMIT:
+    if len(losses) < LEAST_MEDIAN or _lost_share(answer, data) > LOST_LIMIT:
         return
     value = math.exp(min(math.fsum(losses) / sum(tokens), 700.0))
-    gap = abs(answer.early - answer.alone)
     yield Measurement(
         metric="perplexity",
         value=value,
@@ -205,8 +203,8 @@ def _perplexity(answer: RawGeneration, data: LabelledSet) -> Iterator[Measuremen
         scope=Scope(note=_windows(answer)),
         control={
             "kind": "no_look_ahead",
-            "gap": round(gap, 9),
-            "passed": gap <= _FUTURE_TOLERANCE * (1 + answer.alone),
+            "gap": round(answer.look_ahead, 9),
+            "passed": answer.look_ahead <= _LOOK_AHEAD_NATS,
         },
         detail=f"a token of its own tokenizer, over {sum(tokens)} tokens of {len(losses)} passages",
     )

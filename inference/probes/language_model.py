@@ -46,12 +46,12 @@ class Reader:
         least, second = sorted(means)[:2]
         return -1 if second - least < 1e-9 else means.index(least)
 
-    def look_ahead(self, text: str) -> dict[str, float]:
-        """Loss a token of the first half of a text, read with the second half behind it and alone: equal."""
+    def look_ahead(self, text: str) -> float:
+        """How far, in nats a token, the first half of a text becomes likelier or less so by what comes behind it."""
         numbers = self._numbers(text)[: self.window]
         half = max(len(numbers) // 2, 2)
-        early, alone = self._losses(numbers)[: half - 1], self._losses(numbers[:half])
-        return {"early": math.fsum(early) / max(len(early), 1), "alone": math.fsum(alone) / max(len(alone), 1)}
+        within, alone = self._losses(numbers)[: half - 1], self._losses(numbers[:half])
+        return math.fsum(abs(one - other) for one, other in zip(within, alone, strict=True)) / max(len(alone), 1)
 
     def answer(self, text: str) -> dict[str, Any]:
         """A short greedy continuation of a text's first words, and whether a second one is the same."""

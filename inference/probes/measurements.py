@@ -51,6 +51,8 @@ class Measurement(BaseModel):
             raise ValueError(f"metric {self.metric!r} is in no table: give its unit")
         if self.successes is not None and (self.n is None or self.successes > self.n):
             raise ValueError(f"{self.metric}: {self.successes} of {self.n} is no share")
+        if self.metric == "runs" and self.successes is not None and self.chance is None:
+            raise ValueError("runs: a share of right answers says nothing without what guessing gives")
         if self.holds is None and isinstance(self.value, str) and self.metric in METRICS:
             raise ValueError(f"{self.metric}: {self.value!r} is no number, and nothing says whether it holds")
         if isinstance(self.value, float) and not math.isfinite(self.value):

@@ -14,7 +14,7 @@ from typing import Final
 
 _PREFIX: Final = "matchgraph-sandbox-"
 _STALE_S: Final = 60.0
-_MOST_ENTRIES: Final = 20_000
+_MOST_ENTRIES: Final = 2_000
 _DEEPEST: Final = 50
 
 
