@@ -125,7 +125,7 @@ def survey(artifact: Artifact, trusted: frozenset[str], digests: FileDigests, co
     try:
         model = model_used([(file.name, file.path) for file in facts.files if _is_part(file, facts)], digests)
     except ModelError as error:
-        return Ground(artifact, facts, problem=("load_failed", str(error)))
+        return Ground(artifact, facts, problem=("not_runnable", str(error)))
     trust = _trust(by_name, model.digest, trusted, confined)
     problem = _problem(facts) or (None if trust else ("unsafe_refused", _way_out(artifact)))
     ground = Ground(artifact, facts, "", problem, model, trust, facts.label_names, trust in (None, "sandbox"))

@@ -48,6 +48,8 @@ def machine(*, alone: bool, is_over: Callable[[], bool], folder: Path | None = N
         if not alone:
             fcntl.flock(gate, fcntl.LOCK_UN)
         yield had
+    if alone:
+        time.sleep(2 * _POLL_S)  # whoever waits gets a turn before the next one who wants to be alone
 
 
 def lock_folder() -> Path:

@@ -53,7 +53,7 @@ class Work:
     home : Home
         Where jobs, finished units and evidence are kept.
     units : sequence of Unit
-        In the order of the plan: the loading of a model before whatever else is tried on it.
+        In the order of the plan, a model's loading before whatever else is tried on it.
     left_s : callable
         Seconds that the budget still has.
     unit_timeout_s : float
@@ -68,7 +68,7 @@ class Work:
     ) -> None:  # fmt: skip
         self._home, self._left_s, self._unit_timeout_s, self._tell = home, left_s, unit_timeout_s, tell
         self._loading = {unit for unit in units if unit.probe == loading_probe(unit.ground)}
-        self._pending = sorted(units, key=lambda unit: unit.alone and unit not in self._loading)  # stable
+        self._pending = sorted(units, key=self._turn)  # stable: within a turn in the order of the plan
         self._leases = Leases(home)
         self._unready = {unit.ground.artifact.id for unit in self._loading}
         self._unloaded: set[str] = set()
@@ -122,6 +122,11 @@ class Work:
                 self._loop_in_threads(workers)
             return max(zygote.import_s for zygote in workers)
 
+    def _turn(self, unit: Unit) -> tuple[bool, bool]:
+        """When a unit is due: what claims wait for before what is only observed, what runs alone at the end of each."""
+        is_loading = unit in self._loading
+        return not (unit.claims or is_loading), unit.alone and not is_loading
+
     # What is next -------------------------------------------------------------------------------------------
     def _loop(self, zygote: Zygote) -> None:
         while (step := self._next()) is not None:
@@ -160,9 +165,7 @@ class Work:
 
     def _ready(self) -> list[Unit]:
         """The units whose model was loaded, or that load it."""
-        return [
-            unit for unit in self._pending if unit in self._loading or unit.ground.artifact.id not in self._unready
-        ]
+        return [unit for unit in self._pending if unit in self._loading or unit.ground.artifact.id not in self._unready]
 
     def _known(self) -> _Step | None:
         """A unit whose result is known: its model does not load, or somebody has run it meanwhile."""

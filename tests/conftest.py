@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+import inference.machine
 from graph.home import Home, open_home
 from graph.settings import Settings
 
@@ -34,6 +35,15 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the settings or the home of whoever runs it."""
     for name in [name for name in os.environ if name.startswith("MATCHGRAPH_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests assert no times, so they do not wait for what measures time on this machine, and nothing waits for them."""
+    folder = tmp_path_factory.mktemp("machine")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(inference.machine, "lock_folder", lambda: folder)
+        yield
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from shared_work import RuledWorker
 from test_plan import make_classifier
 from typer.testing import CliRunner, Result
 
-import inference.machine
 import inference.work
 from cli.main import app
 from cli.output import seconds_words
@@ -29,12 +28,6 @@ from graph.store.catalogue import save_artifacts
 from graph.store.jobs import lease_owners
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture(autouse=True)
-def _own_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test waits for what else measures time on this machine."""
-    monkeypatch.setattr(inference.machine, "lock_folder", lambda: tmp_path)
 
 
 @pytest.fixture

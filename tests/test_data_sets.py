@@ -215,7 +215,7 @@ def test_a_parquet_file_that_grows_when_unpacked_is_refused_without_unpacking_it
     long = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 20_000, "int32"), pyarrow.array(["a" * 2_000_000]))
     pyarrow.parquet.write_table(pyarrow.table({"text": long, "label": ["x", "y"] * 10_000}), tmp_path / "a.parquet")
     assert (tmp_path / "a.parquet").stat().st_size < 10_000_000
-    assert refused(tmp_path / "a.parquet").code == "too_large"
+    assert "in some row" in str(refused(tmp_path / "a.parquet"))
     many = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 100_000, "int32"), pyarrow.array(["a" * 90_000]))
     pyarrow.parquet.write_table(pyarrow.table({"text": many, "label": ["x", "y"] * 50_000}), tmp_path / "b.parquet")
     assert "Mi characters" in str(refused(tmp_path / "b.parquet"))
@@ -256,6 +256,8 @@ def test_repeated_items_and_quarrels_are_said(tmp_path: Path) -> None:
         "2 of 5 items are repeated", "1 items have more than one label",
     ]  # fmt: skip
     assert open_data("w", write_csv(tmp_path / "w.csv", ["text", "label"], rows[1:3] + rows[4:])).warnings == ()
+    prompts = write_csv(tmp_path / "p.csv", ["prompt", "label"], [*rows[:3], ("c", "y")])
+    assert open_data("p", prompts).warnings == ()  # asked again, a prompt gives another picture
 
 
 def test_a_part_is_drawn_by_seed_and_has_a_digest_of_its_own(tmp_path: Path) -> None:
@@ -322,11 +324,11 @@ def test_a_truncated_picture_is_found_where_it_is_unpacked(tmp_path: Path) -> No
     Image.fromarray(rows).save(tmp_path / "whole.png")
     whole = (tmp_path / "whole.png").read_bytes()
     (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
-    write_huge_png(tmp_path / "huge.png", 20_000)
+    write_huge_png(tmp_path / "huge.png", 9_000)  # less than the library itself refuses
     text = png_chunk(b"zTXt", b"a\0\0" + zlib.compress(b"b" * (80 << 20)))
     (tmp_path / "text.png").write_bytes(whole[:33] + text + whole[33:])
     for name in ("half.png", "huge.png", "text.png"):
-        with pytest.raises(ValueError, match=r"."):
+        with pytest.raises(ValueError, match="9000x9000 pixels" if name == "huge.png" else r"."):
             open_picture(tmp_path / name)
 
 

@@ -121,8 +121,8 @@ def finished_result(*measurements: Measurement) -> UnitResult:
 def test_items_are_scored_by_what_their_kind_asks() -> None:
     """A sentence is right when all its tags are; a passage counts bits by its bytes, whatever the tokenizer."""
     accuracy = Measurement(metric="accuracy", value=50.0, successes=1, n=2)
-    tags = LabelledSet("t", "tokens", [["a", "b"], ["c"]], ("O B-X", "O"), "d", "operator")
-    raw = json.dumps({"tags": [["O", "B-X"], ["B-X"]]}).encode()
+    tags = LabelledSet("t", "tokens", [["a", "b"], ["c", "d"]], ("O B-X", "O O"), "d", "operator")
+    raw = json.dumps({"tags": [["O", "B-X"], ["O", "B-X"]]}).encode()
     assert outcome_of(finished_result(accuracy), raw, tags).answers("m").right == (True, False)
     passages = LabelledSet("p", "passages", ["abcd", "é" * 8], (), "d", "operator")
     perplexity = Measurement(metric="perplexity", value=2.0, n=2)

@@ -14,7 +14,6 @@ import pytest
 from shared_work import make_models, runs_of, start_ruled, verify_ruled, wait_for
 from sqlalchemy import select
 
-import inference.machine
 from graph.errors import InputError, ModelError
 from graph.events import now_us
 from graph.home import Home
@@ -43,12 +42,6 @@ LEASE_US = round(LEASE_S * 1e6)
 
 def make_job(ident: str, probe: str = "loading", cost_s: float = 2.0) -> Job:
     return Job(ident, f"ann/{ident}", probe, "", "[]", cost_s)
-
-
-@pytest.fixture(autouse=True)
-def _own_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test waits for what else measures time on this machine."""
-    monkeypatch.setattr(inference.machine, "lock_folder", lambda: tmp_path)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pytest
 from safetensors.numpy import save_file
 from shared_work import runs_of, verify_ruled
 
-import inference.machine
 from graph.artifacts import Artifact, Capability, Source, Weights
 from graph.claims import Claim, Scope, claim_id
 from graph.home import Home
@@ -51,12 +50,6 @@ def with_claims(name: str, weights: Weights, datasets: tuple[str, ...]) -> Artif
     ))  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _own_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test waits for what else measures time on this machine."""
-    monkeypatch.setattr(inference.machine, "lock_folder", lambda: tmp_path)
-
-
 @pytest.fixture
 def models(tmp_path: Path) -> list[Artifact]:
     folder = tmp_path / "models"
@@ -83,7 +76,7 @@ def test_the_first_set_moves_exactly_the_predicted_number_out_of_no_data(
     home: Home, tmp_path: Path, models: list[Artifact]
 ) -> None:
     before = plan_of(home, models)
-    assert [(w.name, w.claims, w.at_most) for w in before.data][0] == ("letters", 5, True)  # not loaded yet
+    assert next((w.name, w.claims, w.at_most) for w in before.data) == ("letters", 5, True)  # not loaded yet
     report = verify_ruled(home.path, models, tmp_path / "log")
     assert without_data(report) == before.without_data
     plan = plan_of(home, models)

@@ -239,6 +239,19 @@ def test_what_became_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         stage_model(ground.facts.files, tmp_path / "out", ground.model.files)
 
 
+def test_what_cannot_be_read_refutes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: Any, *rest: Any, **options: Any) -> int:
+        if str(path).endswith(("model.safetensors", "config.json")):
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *rest, **options)
+
+    opened = os.open
+    honest(tmp_path / "m")
+    monkeypatch.setattr(os, "open", denied)  # root may read everything
+    facts = inspect_model(tmp_path / "m")
+    assert (facts.loadable, facts.reason_code) == (False, "not_runnable") and "check the file's rights" in facts.reason
+
+
 def test_a_name_that_leads_out_is_not_staged(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}")
     for name in ("../x.json", "/tmp/x.json"):

@@ -15,8 +15,9 @@ from graph.claims import Scope
 from inference.data.sets import built_in, open_data
 from inference.probes.base import Measured, Measurement, ProbeFailure, RunTask, Subject
 from inference.probes.performance import BATCH_SIZE, PerformanceProbe
-from inference.probes.quantization import QuantizationProbe, wanted_forms
+from inference.probes.quantization import QuantizationProbe
 from inference.probes.quantization_loss import QuantizationLossProbe, paired_table
+from inference.probes.smaller_forms import wanted_forms
 from inference.probes.timing import PAIRS, alternate, rounds_within, same_against_same, speedup_of
 from inference.stage import stage_items
 

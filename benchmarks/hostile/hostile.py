@@ -1,10 +1,10 @@
 """Every hostile model directory in every mode, each followed by an honest model; then the memory over 200 honest ones.
 
     python benchmarks/hostile/hostile.py            all modes; writes results/hostile.json and results/hostile.md
-    python benchmarks/hostile/hostile.py --only root
+    python benchmarks/hostile/hostile.py --only ordinary-user       one of them, beside the results that are there
 
 Modes: `root` or `user` (whoever starts it), `ordinary-user` (no rights at all, by a user namespace where root starts
-it), `no-namespaces-no-cgroups` (landlock, seccomp and limits alone), `four-at-once`.
+it), `no-namespaces-no-cgroups` (landlock, seccomp and limits alone), `four-at-once`, `200-honest-models`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ from inference.sandbox.zygote import Zygote  # noqa: E402
 RESULTS = Path(__file__).parent / "results"
 MODULES = ["torch", "transformers.pipelines"]
 AT_ONCE = 4
+LOCK = "matchgraph-machine-"
+"""The folder of the lock that all runs on a machine share; it stays."""
 MANY = 200
 ORDINARY = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
 
@@ -55,14 +57,15 @@ def main() -> None:
         "ordinary-user": (ORDINARY if own == "root" else [], "", 1),
         "no-namespaces-no-cgroups": ([], "namespaces,cgroups", 1),
         "four-at-once": ([], "", AT_ONCE),
+        "200-honest-models": ([], "", 1),
     }
-    results = {}
+    file = RESULTS / "hostile.json"
+    results = json.loads(file.read_text()) if file.exists() else {}
     for name, (prefix, without, copies) in modes.items():
         if options.only in (None, name):
-            results[name] = start(prefix, without, copies, MANY if name == own else 0)
+            results[name] = start(prefix, without, copies, MANY if name == "200-honest-models" else 0)
             print(f"{name}: {summary(results[name])}", flush=True)
-    if options.only is None:
-        write(results)
+            write({mode: results[mode] for mode in modes if mode in results})
 
 
 def start(prefix: list[str], without: str, copies: int, many: int) -> list[dict[str, Any]]:
@@ -84,7 +87,7 @@ def run_all(work: Path, without: list[str], many: int) -> dict[str, Any]:
     home = open_home(Settings(home=work / "home"))
     rows, layers, started = [], set(), time.perf_counter()
     with Zygote(MODULES, without=without) as worker:
-        for number, case in enumerate(CASES):
+        for number, case in enumerate([] if many else CASES):
             row = try_one(home, work / "models", case, number, worker)
             layers |= set(row.pop("layers"))
             rows.append(row)
@@ -95,13 +98,14 @@ def run_all(work: Path, without: list[str], many: int) -> dict[str, Any]:
     return {
         "rows": rows, "layers": sorted(layers), "confined": confines(layers), "user": os.geteuid(),
         "seconds": round(time.perf_counter() - started, 1), "memory": memory, "children_left": children,
-        "processes_left": len(offspring(os.getpid())), "scratch_left": len(list(scratch.iterdir())),
+        "processes_left": len(offspring(os.getpid())), "scratch_left": len([path for path in scratch.iterdir() if not path.name.startswith(LOCK)]),
     }  # fmt: skip
 
 
 def try_one(home: Home, models: Path, case: HostileModel, number: int, worker: Zygote) -> dict[str, Any]:
     """How one case ended, what the honest model after it got, and whether anything was written beside the home."""
     folder, following = models / case.name, models / f"{case.name}-next"
+    models.mkdir()
     case.write(folder)
     honest(following, seed=number)
     before, started = listing(models), time.perf_counter()
@@ -121,6 +125,7 @@ def try_one(home: Home, models: Path, case: HostileModel, number: int, worker: Z
 
 def many_models(home: Home, folder: Path, count: int, worker: Zygote) -> Iterator[dict[str, int]]:
     """Resident memory of this process and of the worker, in KiB, after every 20 of so many honest models."""
+    folder.mkdir()
     for number in range(count):
         honest(folder / str(number), seed=10_000 + number)
         if ending(home, folder / str(number), worker).loads != NORMAL[0]:
@@ -147,13 +152,15 @@ def summary(reports: list[dict[str, Any]]) -> str:
     left = sum(report[key] for report in reports for key in ("children_left", "processes_left", "scratch_left"))
     words = ", ".join(f"{key.replace('_', ' ')} {count}" for key, count in counts.items())
     wrong = [row["case"] for row in rows if not (row["as_expected"] and row["next_is_normal"] and row["untouched"])]
+    if not rows:
+        return f"{reports[0]['memory'][-1]['models']} models; processes and folders left {left}"
     return f"{len(rows)} runs: {words}; processes and folders left {left}; {wrong or 'nothing else'}"
 
 
 def write(results: dict[str, list[dict[str, Any]]]) -> None:
     """Write the committed result, as JSON and as a table."""
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "hostile.json").write_text(json.dumps(results, indent=1) + "\n")
+    (RESULTS / "hostile.json").write_text(json.dumps(results) + "\n")
     lines = ["# Hostile models", "", "Written by `python benchmarks/hostile/hostile.py`.", ""]
     for name, reports in results.items():
         seconds = max(report["seconds"] for report in reports)
@@ -162,9 +169,13 @@ def write(results: dict[str, list[dict[str, Any]]]) -> None:
     memory = next((report["memory"] for reports in results.values() for report in reports if report["memory"]), [])
     lines += ["", "| honest models verified | parent, MiB | worker, MiB |", "|---|---|---|"]
     lines += [f"| {at['models']} | {at['parent'] / 1024:.0f} | {at['worker'] / 1024:.0f} |" for at in memory]
-    lines += ["", "| case | " + " | ".join(results) + " |", "|---" * (len(results) + 1) + "|"]
-    for number, case in enumerate(CASES):
-        ends = [sorted({_end(report["rows"][number]) for report in reports}) for reports in results.values()]
+    tried = {name: reports for name, reports in results.items() if reports[0]["rows"]}
+    lines += ["", "| case | " + " | ".join(tried) + " |", "|---" * (len(tried) + 1) + "|"]
+    for case in CASES:
+        ends = [
+            sorted({_end(row) for report in reports for row in report["rows"] if row["case"] == case.name})
+            for reports in tried.values()
+        ]
         lines.append(f"| {case.name} | " + " | ".join(", ".join(end) for end in ends) + " |")
     (RESULTS / "hostile.md").write_text("\n".join(lines) + "\n")
 

@@ -15,10 +15,10 @@ _FINE = 4  # sub-pixels on each side of a pixel: edges come out smooth
 
 def draw_shape(colour: str, shape: str, draw: np.random.Generator) -> NDArray[np.uint8]:
     """Return one drawing, shape (32, 32, 3): place, size, tint and ground vary with `draw`."""
-    radius = draw.uniform(8.0, 10.0)
+    radius = draw.uniform(7.5, 10.5)
     middle_y, middle_x = 15.5 + draw.uniform(-5.0, 5.0, size=2)
-    ground = np.full(3, draw.uniform(20, 40))
-    ink = np.clip(np.array(COLOURS[colour]) + draw.uniform(-8, 8, size=3), 0, 255)
+    ground = np.full(3, draw.uniform(15, 45))
+    ink = np.clip(np.array(COLOURS[colour]) + draw.uniform(-12, 12, size=3), 0, 255)
     fine = (np.arange(SIZE * _FINE) + 0.5) / _FINE - 0.5
     y, x = fine[:, None] - middle_y, fine[None, :] - middle_x
     if shape == "circle":

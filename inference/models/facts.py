@@ -15,7 +15,7 @@ from typing import Any, Final
 from graph.errors import ModelError
 from inference.models.architectures import bounded_count, label_names, task_of_architecture, task_of_pipeline
 from inference.models.estimate import excess_of
-from inference.models.files import FileProblem, Listing, ModelFile, list_files, read_json
+from inference.models.files import FileProblem, Listing, ModelFile, UnreadableError, list_files, read_json
 from inference.models.headers import Tensor, gguf_header, safetensors_tensors
 from inference.models.preflight import find_refusal, is_staged, notes_on, without_oversized
 from inference.models.weights import (
@@ -37,7 +37,7 @@ _FLOATS: Final = frozenset({"f64", "f32", "f16", "bf16", "f8_e4m3", "f8_e5m2"})
 _EMBEDDING_TASKS: Final = frozenset(
     {"text.feature-extraction", "text.sentence-similarity", "vision.image-feature-extraction"}
 )
-_PICKLED_ONLY: Final = "only pickled weights, which can run code: convert it to safetensors, or trust it by name"
+_PICKLED_ONLY: Final = "only pickled weights, which can run code: convert it to safetensors, or --trust its name"
 _CLASSIFIERS: Final = ("Classification", "ForMultipleChoice")
 
 
@@ -111,6 +111,8 @@ def inspect_model(path: Path) -> ModelFacts:
         return replace(facts, reason=str(error), reason_code="unsafe_refused")
     except MissingError as error:
         return replace(facts, reason=str(error), reason_code="no_weights")
+    except UnreadableError as error:
+        return replace(facts, reason=str(error), reason_code="not_runnable")
     except ModelError as error:
         return replace(facts, reason=str(error), reason_code="load_failed")
 

@@ -35,6 +35,10 @@ _SKIPPED_FOLDERS: Final = frozenset({".git", ".cache", ".no_exist", "__pycache__
 _STORE_NAME: Final = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}")
 
 
+class UnreadableError(ModelError):
+    """A file cannot be read here, which says nothing about the model."""
+
+
 @dataclass(frozen=True)
 class ModelFile:
     """A regular file: its name relative to the model's folder ("/" between parts), and where its bytes really lie.
@@ -232,7 +236,7 @@ def read_bounded(file: ModelFile, most_bytes: int) -> bytes:
         with open_regular(file.path) as stream:
             data = b"" if file.size_bytes > most_bytes else stream.read(most_bytes + 1)
     except OSError as error:
-        raise ModelError(f"{file.name}: {error.strerror or error}") from error
+        raise UnreadableError(f"{file.name}: {error.strerror or error}: check the file's rights") from error
     if max(len(data), file.size_bytes) > most_bytes:
         raise ModelError(f"{file.name} has {max(len(data), file.size_bytes)} bytes; at most {most_bytes} are read")
     return data

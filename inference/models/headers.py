@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from graph.errors import ModelError
-from inference.models.files import open_regular
+from inference.models.files import UnreadableError, open_regular
 from inference.models.tensors import MOST_TENSORS, Tensor, safetensors_tensors
 
 __all__ = ["GgufHeader", "Tensor", "gguf_header", "safetensors_tensors"]
@@ -40,7 +40,7 @@ def gguf_header(path: Path, name: str | None = None) -> GgufHeader:
         with open_regular(path) as stream:
             return _GgufReader(stream, name or path.name, path.stat().st_size).read()
     except OSError as error:
-        raise ModelError(f"{name or path.name}: {error.strerror or error}") from error
+        raise UnreadableError(f"{name or path.name}: {error.strerror or error}: check the file's rights") from error
 
 
 class _GgufReader:

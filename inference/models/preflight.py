@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from graph.errors import ModelError
-from inference.models.files import LARGEST_FILE_BYTES, FileProblem, Listing, ModelFile, parse_json, read_bounded
+from inference.models.files import (
+    LARGEST_FILE_BYTES,
+    FileProblem,
+    Listing,
+    ModelFile,
+    UnreadableError,
+    parse_json,
+    read_bounded,
+)
 from inference.models.weights import LARGEST_INDEX_BYTES
 
 DEEPEST_JSON: Final = 64
@@ -127,6 +135,8 @@ def _refusal_of(file: ModelFile) -> Refusal | None:
         if _CONFIGURATION.search(file.name) is None:
             return None
         config = parse_json(data, file.name)
+    except UnreadableError as error:
+        return Refusal("not_runnable", str(error))
     except ModelError as error:
         return Refusal("load_failed", str(error))
     return _refused_words(file.name, config) or _refused_numbers(file.name, config)

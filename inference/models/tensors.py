@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from graph.errors import ModelError
-from inference.models.files import open_regular
+from inference.models.files import UnreadableError, open_regular
 
 LARGEST_HEADER_BYTES: Final = 25_000_000
 """The hub's own limit on a safetensors header."""
@@ -82,7 +82,7 @@ def safetensors_tensors(path: Path, name: str | None = None) -> list[Tensor]:
                 raise ModelError(f"{shown}: its header claims {length} bytes; at most {LARGEST_HEADER_BYTES} are read")
             data = stream.read(length)
     except OSError as error:
-        raise ModelError(f"{shown}: {error.strerror or error}") from error
+        raise UnreadableError(f"{shown}: {error.strerror or error}: check the file's rights") from error
     if len(data) < length or not data.startswith(b"{"):
         raise _wrong(shown, "its header is cut off or no JSON")
     try:

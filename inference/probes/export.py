@@ -114,7 +114,7 @@ class ExportProbe:
             detail=detail,
             measurements=(
                 Measurement(metric="exports", value="onnx", holds=holds, scope=scope, control=control, detail=detail),
-                Measurement(metric="size_bytes", value=float(answer.size_bytes), scope=Scope(runtime=RUNTIME)),
+                Measurement(metric="onnx_bytes", value=float(answer.size_bytes), unit="bytes"),
                 Measurement(metric="export_s", value=answer.export_s, unit="seconds"),
             ),
         )

@@ -285,7 +285,7 @@ def _learn(head: Any, features: Any, labels: Any, seed: int) -> tuple[float, flo
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     return losses[0], losses[-1]
 
 

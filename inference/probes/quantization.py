@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -16,15 +13,23 @@ from inference.data.sets import LabelledSet
 from inference.probes.base import (
     Measured,
     Measurement,
-    ProbeFailure,
     ProbeInfo,
     RunTask,
     Seconds,
     Subject,
     load_seconds,
 )
-from inference.probes.export import MODULES, RUNTIME, TASKS, export_onnx, fits, item_seconds, open_session
+from inference.probes.export import MODULES, TASKS, fits, item_seconds, open_session
 from inference.probes.models import made_up, main_output, open_model, require_finite, shown_size
+from inference.probes.smaller_forms import (
+    EIGHT_BIT,
+    HALVES,
+    eight_bit_files,
+    file_bytes,
+    in_half,
+    scope_of,
+    wanted_forms,
+)
 from inference.probes.timing import (
     MOST_PAIRS,
     PAIRS,
@@ -38,8 +43,6 @@ from inference.probes.timing import (
     speedup_of,
 )
 
-EIGHT_BIT: Final = ("dynamic", "static")
-HALVES: Final = ("bfloat16", "float16")
 _CALIBRATION: Final = 2
 _BUDGET_S: Final = 1.0
 _TIMED_BY_DEFAULT: Final = ("bfloat16",)
@@ -127,35 +130,6 @@ def _measurements(answer: _Raw) -> Iterator[Measurement]:
         yield median_of("latency_s", answer.seconds[form], alone, control=control)
 
 
-def wanted_forms(precision: str, model: Any) -> tuple[str, ...]:
-    """The forms that a claim's precision is about: those of eight bits, or one of sixteen; all where it names none.
-
-    A model of texts is never quantised statically: the numbers that stand for masked places stretch its scales until
-    nothing is left of the others. onnxruntime's own advice is dynamic for transformers, static for convolutions.
-
-    Raises
-    ------
-    ProbeFailure
-        A precision that nothing here makes.
-    """
-    word = precision.strip().lower()
-    eight_bit = EIGHT_BIT if model.main_input_name == "pixel_values" else EIGHT_BIT[:1]
-    if not word:
-        return (*eight_bit, *HALVES)
-    if word in ("int8", "8-bit", "8bit"):
-        return eight_bit
-    if word in HALVES:
-        return (word,)
-    raise ProbeFailure("missing_dependency", f"nothing here makes {precision[:40]} of a model")
-
-
-def scope_of(form: str) -> Scope:
-    """Precision, runtime and reference of a form; dynamic or static is a note."""
-    if form in EIGHT_BIT:
-        return Scope(precision="int8", runtime=RUNTIME, reference="float32", note=f"{form} quantization")
-    return Scope(precision=form, runtime="torch", reference="float32")
-
-
 def _eight_bit(
     model: Any, task: RunTask, forms: Sequence[str], sizes: dict[str, dict[str, int]], seconds: dict[str, list[float]]
 ) -> None:
@@ -173,58 +147,6 @@ def _session_work(file: Path, arrays: dict[str, Any]) -> Work:
     session = open_session(file)
     require_finite(session.run(None, arrays)[0])
     return lambda: session.run(None, arrays)
-
-
-@contextlib.contextmanager
-def eight_bit_files(
-    model: Any, example: dict[str, Any], forms: Sequence[str], items: Sequence[dict[str, Any]]
-) -> Iterator[dict[str, Path]]:
-    """The files "float32" and one a form, in a scratch folder that is removed at the end.
-
-    Parameters
-    ----------
-    model : torch module
-        The model, in evaluation mode.
-    example : dict
-        Two items of the shape that all will have, tensors by name.
-    forms : sequence of str
-        Of EIGHT_BIT.
-    items : sequence of dict
-        Inputs by name, tensors with a batch of one, that calibrate the static form.
-    """
-    from onnxruntime.quantization import (
-        QuantType,
-        quantize_dynamic,
-        quantize_static,
-    )
-
-    logging.getLogger().setLevel(logging.ERROR)  # the quantiser writes to the root logger
-    with tempfile.TemporaryDirectory(prefix="forms-") as folder:
-        files = {form: Path(folder) / f"{form}.onnx" for form in ("float32", *forms)}
-        files["float32"].write_bytes(export_onnx(model, example))
-        try:
-            if "dynamic" in forms:  # unsigned: the runtime's integer convolution takes no signed weights
-                quantize_dynamic(files["float32"], files["dynamic"], weight_type=QuantType.QUInt8)
-            if "static" in forms:
-                quantize_static(files["float32"], files["static"], _Reader(items))
-        except (ValueError, RuntimeError, NotImplementedError, KeyError) as error:
-            what = f"onnxruntime's quantiser did not write it: {type(error).__name__}: {' '.join(str(error).split())}"
-            raise ProbeFailure("missing_dependency", what[:500]) from error
-        yield files
-
-
-class _Reader:
-    """What the quantiser calibrates on: one item after another, then None."""
-
-    def __init__(self, items: Sequence[dict[str, Any]]) -> None:
-        self._items = iter(items)
-
-    def get_next(self) -> dict[str, Any] | None:
-        item = next(self._items, None)
-        return None if item is None else {name: value.numpy() for name, value in item.items()}
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return ({name: value.numpy() for name, value in item.items()} for item in self._items)
 
 
 def _halves(
@@ -259,26 +181,6 @@ def _timed(names: Sequence[str], ways: Sequence[Work]) -> dict[str, list[float]]
     repeats = repeats_for(once_s / len(ways))
     rounds = rounds_within(_BUDGET_S, once_s * repeats)
     return dict(zip(names, alternate(*ways, rounds=rounds, repeats=repeats), strict=True))
-
-
-def in_half(model: Any, form: str) -> Any:
-    """A copy of the model in bfloat16 or float16."""
-    import copy
-
-    import torch
-
-    return copy.deepcopy(model).to(getattr(torch, form))
-
-
-def file_bytes(model: Any) -> int:
-    """Bytes of the safetensors file that these weights make, tensors that share memory once."""
-    from safetensors.torch import save
-
-    seen: dict[int, str] = {}
-    for name, tensor in model.state_dict().items():
-        seen.setdefault(tensor.untyped_storage().data_ptr(), name)
-    state = model.state_dict()
-    return len(save({name: state[name].contiguous() for name in seen.values()}))
 
 
 def _torch_work(model: Any, inputs: dict[str, Any], form: str) -> Work:

@@ -26,7 +26,7 @@ from inference.probes.base import (
 from inference.probes.classification import staged_items
 from inference.probes.export import MODULES, fits, item_seconds, open_session
 from inference.probes.models import main_output, open_model, require_finite, text_length
-from inference.probes.quantization import EIGHT_BIT, HALVES, eight_bit_files, in_half, scope_of, wanted_forms
+from inference.probes.smaller_forms import EIGHT_BIT, HALVES, eight_bit_files, in_half, scope_of, wanted_forms
 
 CALIBRATION: Final = 32
 """The first items of the set calibrate the static form and are not scored; fewer where the set is small."""

@@ -70,7 +70,7 @@ class TokensProbe:
             return None
         if not set(data.classes) <= set(subject.labels):
             return None
-        words = sum(len(item) for item in data.items)
+        words = sum(len(label.split(" ")) for label in data.labels)
         item_s = 0.003 * len(data.items)
         return load_seconds(subject) + item_s + 2 * 2 * words * (subject.parameters or 0) / 2e10
 

@@ -65,7 +65,7 @@ def restrict_files(readable: Iterable[Path], writable: Iterable[Path], devices: 
     Parameters
     ----------
     readable : iterable of Path
-        Files, and folders with all that is in them; what does not exist is left out.
+        Files, and folders with all that is in them; what does not exist or cannot be reached anyway is left out.
     writable : iterable of Path
         Folders in which everything may be made, changed and removed, but no device, socket or pipe.
     devices : iterable of Path
@@ -86,7 +86,7 @@ def restrict_files(readable: Iterable[Path], writable: Iterable[Path], devices: 
     try:
         for rights, paths in ((_READ, readable), (_WRITE, writable), (_DEVICE, devices)):
             for path in paths:
-                with suppress(FileNotFoundError, NotADirectoryError):
+                with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
                     _allow(ruleset, path, rights & handled)
         system_call(_RESTRICT_SELF, ruleset, 0)
     finally:

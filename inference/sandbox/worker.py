@@ -14,6 +14,7 @@ A worker that was started for one run (`fresh`: a GPU's state does not survive a
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -71,6 +72,8 @@ def main(descriptor: int, start: dict[str, Any]) -> None:
     except ImportError as error:
         _send(channel, {"ready": False, "what": _one_line(error)})
         return
+    gc.collect()
+    gc.freeze()  # or a collection in each child copies the pages of all that was imported
     worker.paths = tuple(system_paths(cuda=worker.cuda))
     if (
         sys.platform == "linux" and not worker.fresh
