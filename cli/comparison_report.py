@@ -31,7 +31,7 @@ def model_row(model: ComparedModel) -> list[str]:
     return [
         model.name,
         _number(model.score, 2),
-        f"{interval.low:.1f}-{interval.high:.1f}" if interval is not None else "–",
+        f"{interval.low:.3g}-{interval.high:.3g}" if interval is not None else "–",
         _number(model.f1, 2),
         _number(model.seconds_per_item and 1_000 * model.seconds_per_item, 1),
         _number(model.load_s, 2),

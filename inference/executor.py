@@ -165,7 +165,7 @@ def verify_artifacts(
 
     surveyed = settle_all(
         home, artifacts, trusted, shelf, is_over=lambda: left_s() <= 0,
-        tell=lambda number, artifact: tell(number, len(artifacts), artifact, "survey"),
+        tell=lambda number, artifact: tell(number, len(artifacts), artifact, "survey"), device=options.device,
     )  # fmt: skip
     units = [unit for one in surveyed.settled for unit in plan_units(one.ground, one.waiting, options.device)]
     work = Work(

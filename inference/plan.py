@@ -101,7 +101,9 @@ def plan_verification(
             on_progress(VerifyProgress(number, len(artifacts), artifact.slug, "survey"))
 
     trusted = trusted_now(home, options.trust)
-    surveyed = settle_all(home, artifacts, trusted, Shelf(opened), is_over=lambda: False, tell=tell, keep=False)
+    surveyed = settle_all(
+        home, artifacts, trusted, Shelf(opened), is_over=lambda: False, tell=tell, device=options.device, keep=False
+    )
     units = [unit for one in surveyed.settled for unit in plan_units(one.ground, one.waiting, options.device)]
     with home.store.reading() as connection:
         kept = {unit.id: finished_unit(connection, unit.id) for unit in units}

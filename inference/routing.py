@@ -74,30 +74,32 @@ def route(claim: Claim, ground: Ground, shelf: Shelf, device: str = "cpu") -> Fi
 def observation_needs(ground: Ground, claims: Iterable[Claim], shelf: Shelf, device: str = "cpu") -> list[Need]:
     """What is to be measured on a model though no claim waits for it, loading first, each once.
 
-    Every probe that fits and asks for no labels; every labelled set that fits; and what claims about other devices
-    or without one speak of, with as much of their scope as can be had here. Empty where the model may not run.
+    Every probe that fits and asks for no labels; the answers to every labelled set that fits; and what claims about
+    other devices or without one speak of, with as much of their scope as can be had here. Empty where the model may
+    not run.
     """
     if not (ground.runnable or ground.buildable):
         return []
     needs = [Need(probe.info.name) for probe in PROBES.values() if _fits(probe, ground, None)]
-    needs += [
-        _need(probe, claim, ground, None) for claim in claims for probe in _watching(claim, ground, shelf, device)
-    ]
+    needs += [need for claim in claims for need in _watching(claim, ground, shelf, device)]
     for data in shelf.all_for(ground.labels):
-        needs += [Need(probe.info.name, data) for probe in PROBES.values() if _fits(probe, ground, data)]
+        fitting = _fitting("runs", ground, data)  # what changes the model takes long: only claims ask for that
+        needs += [Need(probe.info.name, data) for probe in fitting]
     once = {need.key: need for need in needs}
     return sorted(once.values(), key=lambda need: need.probe != LOADING.info.name)
 
 
-def _watching(claim: Claim, ground: Ground, shelf: Shelf, device: str) -> list[Probe]:
-    """The probes that measure what a claim speaks of, where the claim itself cannot be judged here."""
-    if (
-        claim.metric not in _WATCHED
-        or not is_own(claim, ground)
-        or isinstance(route(claim, ground, shelf, device), Need)
-    ):
+def _watching(claim: Claim, ground: Ground, shelf: Shelf, device: str) -> list[Need]:
+    """What measures the thing that a claim speaks of, where the claim itself cannot be judged here."""
+    if claim.metric not in _WATCHED or not is_own(claim, ground):
         return []
-    return _nearest(claim, _fitting(claim.metric, ground, None))[:1]
+    if isinstance(route(claim, ground, shelf, device), Need):
+        return []
+    for data in (None, *shelf.all_for(ground.labels)):
+        probes = _nearest(claim, _fitting(claim.metric, ground, data))
+        if probes:
+            return [_need(probes[0], claim, ground, data)]
+    return []
 
 
 def _as_at_hand(claim: Claim, ground: Ground, at_hand: str) -> Finding | None:

@@ -43,18 +43,20 @@ class Surveyed:
     records: int = 0
 
 
-def settle(artifact: Artifact, trusted: frozenset[str], shelf: Shelf, digests: FileDigests) -> Settled:
+def settle(
+    artifact: Artifact, trusted: frozenset[str], shelf: Shelf, digests: FileDigests, device: str = "cpu"
+) -> Settled:
     """What is known of an artifact without running anything, and what waits for a run."""
     ground = survey(artifact, trusted, digests)
     findings: list[tuple[Claim, Finding]] = []
     waiting: list[tuple[Claim | None, Need]] = []
     for claim in artifact.claims:
-        routed = route(claim, ground, shelf)
+        routed = route(claim, ground, shelf, device)
         if isinstance(routed, Need):
             waiting.append((claim, routed))
         else:
             findings.append((claim, routed))
-    waiting += [(None, need) for need in observation_needs(ground, artifact.claims, shelf)]
+    waiting += [(None, need) for need in observation_needs(ground, artifact.claims, shelf, device)]
     return Settled(ground, tuple(findings), tuple(waiting))
 
 
@@ -66,6 +68,7 @@ def settle_all(
     *,
     is_over: Callable[[], bool],
     tell: Callable[[int, Artifact], None],
+    device: str = "cpu",
     keep: bool = True,
 ) -> Surveyed:
     """What is known of each artifact, after recording all that needs no run.
@@ -84,6 +87,8 @@ def settle_all(
         Whether the budget has ended: reading files takes time.
     tell : callable
         Hears the number and the artifact before each.
+    device : str
+        What models are asked to run on.
     keep : bool
         Whether records are written; a plan writes none.
     """
@@ -97,7 +102,7 @@ def settle_all(
             if is_over() and locate_model(artifact.weights).path is not None:
                 found.unread += artifact.claims
                 continue
-            settled = settle(artifact, trusted, shelf, digests)
+            settled = settle(artifact, trusted, shelf, digests, device)
             found.settled.append(settled)
             if keep:
                 writer.add(artifact.id, _records(settled))

@@ -18,6 +18,7 @@ from inference.ground import Ground
 from inference.models.architecture import stage_architecture
 from inference.models.estimate import LIBRARY_BYTES, estimate_memory_bytes
 from inference.probes import PROBES
+from inference.probes.fine_tuning import FineTuningProbe, stage_training
 from inference.records import library_versions, processor
 from inference.routing import Need
 from inference.sandbox.zygote import Answer, Limits, Zygote
@@ -155,6 +156,8 @@ def _stage(unit: Unit, folder: Path) -> list[Path]:
         readable = stage_model(ground.facts.files, folder / "model", digests, pickles=ground.trust == "name")
     if unit.data is not None:
         stage_items(unit.data, folder / "items")
+        if isinstance(PROBES[unit.probe], FineTuningProbe):  # the one that is shown labels: those it learns from
+            stage_training(unit.data, folder / "items")
     return readable
 
 

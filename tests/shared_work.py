@@ -39,6 +39,7 @@ class RuledWorker:
         self._log, self._hangs, self._kills, self._takes_s = log, hangs, kills, takes_s
         self.scratch = Path(tempfile.mkdtemp(dir=log.parent))
         self.import_s, self._runs = 0.0, 0
+        self.times: list[tuple[float, float]] = []
 
     def run(self, probe: str, folder: Path, *rest: Any, **more: Any) -> Answer:
         """What the loading probe answers; asked to label texts, the first word of each. Others take it for nonsense."""
@@ -46,8 +47,10 @@ class RuledWorker:
             stream.write(f"{folder.parent.name} {os.getpid()}\n")
         if probe in self._kills:
             os.kill(os.getpid(), signal.SIGKILL)
+        begun = time.monotonic()
         time.sleep(60.0 if self._runs == self._hangs else self._takes_s)
         self._runs += 1
+        self.times.append((begun, time.monotonic()))
         raw = LOADED
         if probe == "text-classification":
             items = json.loads((folder.parent / "items" / "items.json").read_text(encoding="utf-8"))
@@ -80,13 +83,13 @@ def make_models(folder: Path, count: int) -> list[Artifact]:
 def verify_ruled(
     home: Path, artifacts: Sequence[Artifact], log: Path, rules: Mapping[str, Any] | None = None, **options: Any
 ) -> VerifyReport:
-    """One verification with a ruled worker, in a home that is opened for it."""
+    """One verification with a ruled worker, in a home that is opened for it; with `jobs` it starts its own."""
     opened = open_home(Settings(home=home))
     try:
         with opened.store.writing() as connection:
             save_artifacts(connection, artifacts)
         chosen = VerifyOptions(trust=tuple(artifact.slug for artifact in artifacts), **options)
-        worker: Any = RuledWorker(log, **(rules or {}))
+        worker: Any = RuledWorker(log, **(rules or {})) if chosen.jobs == 1 else None
         return verify_artifacts(opened, artifacts, chosen, worker=worker)
     finally:
         opened.close()

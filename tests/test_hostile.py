@@ -25,6 +25,7 @@ REFUSED_SAMPLE = ("pickle-alone", "own-code-by-auto-map", "a-million-layers", "l
 @pytest.fixture(scope="module")
 def worker() -> Iterator[Zygote]:
     with Zygote(["torch", "transformers.pipelines"]) as running:
+        running.layers()  # starts it: what follows has a budget of seconds
         yield running
 
 

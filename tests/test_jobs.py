@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -255,6 +256,38 @@ def test_several_at_once_come_to_the_same(home: Home, tmp_path: Path, monkeypatc
     assert len(runs_of(log)) == len(set(runs_of(log))) == three.units_run
     with pytest.raises(InputError, match="0 jobs"):
         verify_ruled(home.path, models, log, jobs=0)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_what_measures_time_runs_by_itself(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, alone: bool
+) -> None:
+    from shared_work import RuledWorker
+
+    import inference.work
+    from inference.units import Unit
+
+    times: list[tuple[float, float]] = []
+
+    class Own(RuledWorker):
+        def __init__(self, modules: object, device: str = "cpu") -> None:
+            super().__init__(tmp_path / "log", takes_s=0.2)
+            self.times = times
+
+        def __enter__(self) -> Own:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            return None
+
+    monkeypatch.setattr(inference.work, "Zygote", Own)
+    monkeypatch.setattr(inference.settle, "observation_needs", lambda *_: [])
+    monkeypatch.setattr(Unit, "alone", property(lambda _: alone))
+    verify_ruled(home.path, make_models(tmp_path / "models", 4), tmp_path / "log", jobs=4)
+    times.sort()
+    overlaps = sum(begun < ended for (_, ended), (begun, _) in itertools.pairwise(times))
+    assert len(times) == 4
+    assert (overlaps == 0) is alone
 
 
 def test_a_killed_run_is_taken_over_at_once(home: Home, tmp_path: Path) -> None:

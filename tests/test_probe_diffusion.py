@@ -259,7 +259,10 @@ def test_an_editor_that_ignores_or_returns_its_picture_fails() -> None:
     honest = [mixed(sources, targets, share) for share in (0.2, 0.6, 1.0)]
     assert follows(sources, honest, wanted).all()
     assert grows(sources, honest).all()
-    assert not follows(sources, [targets, targets, targets], wanted).any()  # ignores the picture: no nearer at first
+    assert not follows(sources, [targets, targets, targets], wanted).any()  # ignores the strength
+    assert not follows(sources, [np.roll(sources, 1, axis=0), targets, targets], wanted).any()  # ignores the picture
+    own = [drawings.judge(picture) for picture in sources]
+    assert not follows(sources, [sources, sources, sources], own).any()  # returns it, which happens to be right
     assert not follows(sources, [sources, sources, sources], wanted).any()  # returns it
     assert not grows(sources, [sources, sources, sources]).any()
     assert not follows(sources, [*honest[:2], made_pictures(3)[::-1]], wanted).all()  # ignores the prompt
@@ -272,7 +275,7 @@ def test_a_painter_that_ignores_or_returns_its_picture_fails() -> None:
     honest[:, :, :16] = 255 - sources[:, :, :16]
     assert keeps(sources, trip, honest).all()
     assert not keeps(sources, trip, trip).any()  # nothing new
-    assert keeps(sources, trip, other).mean() < 0.2  # somebody else's picture
+    assert keeps(sources, trip, other[::-1]).mean() < 0.2  # somebody else's picture
     assert not keeps(sources, trip, np.roll(honest, 1, axis=0)).any()
 
 
@@ -317,6 +320,17 @@ def test_an_answer_that_is_none_is_refused(change: dict[str, Any]) -> None:
     data = LabelledSet("mine", "prompt", [f"a {label}" for label in labels], labels, "d", "operator")
     with pytest.raises(ValueError, match=r".+"):
         DIFFUSION["text-to-image"].score(raw_of(pictures, **change), data)
+
+
+def test_pictures_that_are_missing_are_missed() -> None:
+    pictures = made_pictures(5, 48)
+    labels = tuple(drawings.judge(picture) for picture in pictures)
+    data = LabelledSet("mine", "prompt", [f"a {label}" for label in labels], labels, "d", "operator")
+    with pytest.raises(ValueError, match="3 of 24"):
+        DIFFUSION["text-to-image"].score(raw_of(pictures, empty=3), data)
+    short = {"count": 2, "height": 32, "width": 32, "data": "AAAA"}
+    with pytest.raises(ValueError, match="3 bytes of pictures"):
+        PackedPictures.model_validate(short).unpack()
 
 
 def test_large_pictures_are_averaged_down() -> None:

@@ -21,6 +21,7 @@ from inference.data.sets import LabelledSet, open_data
 from inference.intervals import proportion_interval
 from inference.probes.base import Measured, ProbeFailure, RunTask, Subject
 from inference.probes.entities import dealt_control, dealt_tags, drawn_words, entity_counts, entity_f1, spans_of
+from inference.probes.lengths import tokens_read
 from inference.probes.shown import shown_files
 from inference.probes.tokens import NOT_READ, TASK, TokensProbe
 
@@ -224,3 +225,21 @@ def test_weights_that_are_not_finite_are_noticed(tagger: Path, names: LabelledSe
     with pytest.raises(ProbeFailure) as caught:
         ask(broken, names, tmp_path / "items")
     assert caught.value.code == "non_finite"
+
+
+@pytest.mark.slow
+def test_the_length_limit_leaves_room_where_positions_start_behind_the_padding(tagger: Path) -> None:
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertModel, RobertaConfig, RobertaModel
+
+    sizes = {"vocab_size": 64, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1,
+             "intermediate_size": 8, "max_position_embeddings": 20, "pad_token_id": 1}  # fmt: skip
+    tokenizer = AutoTokenizer.from_pretrained(tagger, local_files_only=True)
+    models = {20: BertModel(BertConfig(**sizes)), 18: RobertaModel(RobertaConfig(**sizes))}
+    for expected, model in models.items():
+        longest = tokens_read(tokenizer, model)
+        assert longest == expected
+        model.eval()(input_ids=torch.full((1, longest), 5))
+        with pytest.raises((IndexError, RuntimeError)):
+            model(input_ids=torch.full((1, longest + 1), 5))
+    assert tokens_read(tokenizer, BertModel(BertConfig(**sizes | {"max_position_embeddings": 500}))) == 128

@@ -252,7 +252,7 @@ def test_every_probe_and_set_that_fits_is_observed_and_loading_first() -> None:
     assert found[0] == (LOADING.info.name, None, {})
     assert sorted((probe, name or "") for probe, name, _ in found) == [
         ("export", ""), ("image-classification", "digits"), ("image-classification", "sklearn-digits"), ("loading", ""),
-        ("loss", "digits"), ("loss", "letters"), ("loss", "sklearn-digits"), ("shrink", ""), ("speed", ""),
+        ("shrink", ""), ("speed", ""),
     ]  # fmt: skip
 
 
@@ -261,6 +261,7 @@ def test_what_claims_about_other_devices_speak_of_is_observed_as_far_as_it_can_b
     for stated, more in [
         (claim("speedup", 2.0, note="INT8, phone"), ("shrink", None, {"precision": "int8"})),
         (claim("latency_s", 0.1, note="batch 32, Core ML, phone"), ("speed", None, {"batch_size": 32})),
+        (claim("loss_points", 1.0, note="INT8"), ("loss", "sklearn-digits", {"precision": "int8"})),
         (claim("latency_s", 0.1, note="batch 1000, phone"), None),  # more than is tried
         (claim("latency_s", 0.1, note="batch 8, phone"), None),  # observed anyway
         (claim("speedup", 2.0, device="cpu", note="batch 32"), None),  # its own run brings it

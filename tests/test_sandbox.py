@@ -354,6 +354,15 @@ def test_a_folder_is_removed_whatever_is_in_it(tmp_path: Path) -> None:
     assert (tmp_path / "kept" / "file").exists()
 
 
+def test_a_link_in_the_place_of_a_folder_is_removed_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir(mode=0o755)
+    mode = (tmp_path / "kept").stat().st_mode
+    (tmp_path / "link").symlink_to(tmp_path / "kept")
+    remove_folder(tmp_path / "link")
+    assert not (tmp_path / "link").is_symlink()
+    assert (tmp_path / "kept").stat().st_mode == mode
+
+
 # Fresh processes, and time -------------------------------------------------------------------------------------
 def test_a_fresh_process_answers_the_same_behind_the_same_walls(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(SECRET, encoding="utf-8")

@@ -87,6 +87,7 @@ def run_all(work: Path, without: list[str], many: int) -> dict[str, Any]:
     home = open_home(Settings(home=work / "home"))
     rows, layers, started = [], set(), time.perf_counter()
     with Zygote(MODULES, without=without) as worker:
+        worker.layers()  # starts it: what follows has a budget of seconds
         for number, case in enumerate([] if many else CASES):
             row = try_one(home, work / "models", case, number, worker)
             layers |= set(row.pop("layers"))
@@ -95,10 +96,11 @@ def run_all(work: Path, without: list[str], many: int) -> dict[str, Any]:
         memory = list(many_models(home, work / "many", many, worker)) if many else []
         children = len(offspring(worker._process.pid)) if worker._process else 0
     home.close()
+    left = [path.name for path in scratch.iterdir() if not path.name.startswith(LOCK)]
     return {
         "rows": rows, "layers": sorted(layers), "confined": confines(layers), "user": os.geteuid(),
         "seconds": round(time.perf_counter() - started, 1), "memory": memory, "children_left": children,
-        "processes_left": len(offspring(os.getpid())), "scratch_left": len([path for path in scratch.iterdir() if not path.name.startswith(LOCK)]),
+        "processes_left": len(offspring(os.getpid())), "scratch_left": len(left),
     }  # fmt: skip
 
 
@@ -113,8 +115,9 @@ def try_one(home: Home, models: Path, case: HostileModel, number: int, worker: Z
     seconds = time.perf_counter() - started
     after = ending(home, following, worker)
     untouched = listing(models) == before and not (models / PAYLOAD).exists()
-    with contextlib.suppress(OSError):
-        (folder / "more").chmod(0o700)
+    locked = folder / "more"
+    if locked.is_dir() and not locked.is_symlink():  # in one case it is a link to a folder of the system
+        locked.chmod(0o700)
     shutil.rmtree(models, ignore_errors=True)
     return {
         "case": case.name, "loads": list(found.loads), "runs": list(found.runs), "reason": found.reason,

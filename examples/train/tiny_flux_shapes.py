@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import time
 from collections import Counter
 from itertools import pairwise
@@ -278,7 +279,10 @@ def train_and_save(output: Path, seed: int, done: int) -> None:
     drawings, pairs = draw_many(DRAWINGS, seed)
     pixels = torch.from_numpy(drawings).permute(0, 3, 1, 2).float().div(127.5).sub(1.0).contiguous()
     if done:
-        pipe = FluxPipeline.from_pretrained(output, local_files_only=True, use_safetensors=True)
+        clip_tokenizer, t5_tokenizer = build_tokenizers(all_prompts())  # as saved, without notes on where from
+        pipe = FluxPipeline.from_pretrained(
+            output, local_files_only=True, use_safetensors=True, tokenizer=clip_tokenizer, tokenizer_2=t5_tokenizer
+        )
     else:
         pipe = build_pipeline(seed)
         train_autoencoder(pipe.vae, pixels, seed)
@@ -290,8 +294,12 @@ def train_and_save(output: Path, seed: int, done: int) -> None:
 
 
 def save(pipe: FluxPipeline, output: Path) -> None:
-    """Write the pipeline's files, readable by all."""
+    """Write the pipeline's files, readable by all, without the folder that a resumed run read them from."""
     pipe.save_pretrained(output, safe_serialization=True)
+    for path in (output / "model_index.json", *output.glob("*/config.json")):
+        config = json.loads(path.read_text(encoding="utf-8"))
+        config.pop("_name_or_path", None)
+        path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     # The library saves weights as 0600, which no other user (a sandboxed loader) could read.
     for path in output.rglob("*"):
         if path.is_file():

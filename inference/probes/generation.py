@@ -114,8 +114,8 @@ class GenerationProbe:
         items = [str(item) for item in staged_items(task)]
         loaded = time.perf_counter()
         read = [reader.read(item) for item in items]
-        choices = [reader.choose(beginning, endings) for beginning, endings in shown_questions(task)]
         run_s = time.perf_counter() - loaded
+        choices = [reader.choose(beginning, endings) for beginning, endings in shown_questions(task)]
         return {
             "passages": [passage for passage, _ in read],
             "choices": choices,

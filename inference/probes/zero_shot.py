@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -41,6 +41,7 @@ NO_LABEL: Final = "This example is {:.0}."
 CONTROLS: Final = 60
 """At most this many items are asked once more, without the label."""
 MOST_LABELS: Final = 200
+_LARGEST_BATCH: Final = 16
 
 
 class _Raw(BaseModel):
@@ -91,9 +92,10 @@ class ZeroShotProbe:
             classify = _pipeline(task)
         labels, items = shown_labels(task), list(staged_items(task))
         loaded = time.perf_counter()
-        answers = [_best(classify, item, labels) for item in items]
+        answers = list(_best(classify, items, labels))
         run_s = time.perf_counter() - loaded
-        unlabelled = [_best(classify, items[place], labels, NO_LABEL) for place in control_places(len(items))]
+        again = [items[place] for place in control_places(len(items))]
+        unlabelled = list(_best(classify, again, labels, NO_LABEL))
         return {"answers": answers, "unlabelled": unlabelled, "load_s": loaded - started, "run_s": run_s}
 
     def score(self, raw: bytes, data: LabelledSet | None) -> Measured:
@@ -173,15 +175,17 @@ def _pipeline(task: RunTask) -> Any:
     return library.pipeline("zero-shot-classification", model=model, tokenizer=tokenizer, device="cpu")
 
 
-def _best(classify: Any, text: str, labels: list[str], template: str = TEMPLATE) -> str:
-    """The label with the highest score.
+def _best(classify: Any, texts: Sequence[str], labels: list[str], template: str = TEMPLATE) -> Iterator[str]:
+    """The label with the highest score for each text; the sentences of one text go through the model together.
 
     Raises
     ------
     ProbeFailure
         A score is not finite.
     """
-    answer = classify(text, candidate_labels=labels, hypothesis_template=template)
-    if not all(math.isfinite(score) for score in answer["scores"]):
-        raise ProbeFailure("non_finite", "a label's score is not a finite number")
-    return str(answer["labels"][0])[:500]
+    together = min(len(labels), _LARGEST_BATCH) if classify.tokenizer.pad_token_id is not None else 1
+    asked = {"candidate_labels": labels, "hypothesis_template": template, "batch_size": together}
+    for answer in classify(list(texts), **asked):
+        if not all(math.isfinite(score) for score in answer["scores"]):
+            raise ProbeFailure("non_finite", "a label's score is not a finite number")
+        yield str(answer["labels"][0])[:500]

@@ -52,6 +52,9 @@ def remove_folder(folder: Path) -> None:
     a recursion matters. What cannot be removed is left for the next sweep.
     """
     with contextlib.suppress(OSError):
+        if not stat.S_ISDIR(folder.lstat().st_mode):  # a change of mode would follow a link
+            folder.unlink()
+            return
         folder.chmod(0o700)
         top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
