@@ -13,7 +13,7 @@ from graph.artifacts import Artifact, Capability
 from graph.claims import ModelUsed
 from graph.errors import ModelError
 from inference.data.sets import BUILT_IN, LabelledSet, built_in, same_name
-from inference.models.architecture import Architecture, find_architecture
+from inference.models.architecture import Architecture, family_note, find_architecture
 from inference.models.digests import FileDigests, model_used
 from inference.models.facts import ModelFacts, inspect_model, trusted_pickle
 from inference.models.files import ModelFile
@@ -113,7 +113,8 @@ def survey(artifact: Artifact, trusted: frozenset[str], digests: FileDigests, co
     """
     located = locate_model(artifact.weights)
     if located.path is None:
-        return _without_files(Ground(artifact, absent=located.reason), located, trusted, confined)
+        absent = "; ".join(filter(None, (located.reason, family_note(artifact))))
+        return _without_files(Ground(artifact, absent=absent), located, trusted, confined)
     try:
         facts = inspect_model(located.path)
     except ModelError as error:  # the folder itself cannot be read: that says nothing about the model

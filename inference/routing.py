@@ -171,18 +171,25 @@ def _route_runs(claim: Claim, ground: Ground, shelf: Shelf) -> Finding | Need:
     own = ground.subject.task
     if task is None or own is None:
         return unverifiable("not_runnable", "its files do not say which task the model does")
-    if task != own and not {task, own} <= set(EMBEDDING_TASKS):
-        other = f"the files at hand do {task_words(own)}"
-        return unverifiable("not_runnable", f"{other}; no probe tries {task_words(task)}")
     claimed = {other.conditions.dataset for other in ground.artifact.claims if other.metric in ON_A_SET}
     for data in sorted(shelf.all_for(ground.labels), key=lambda data: data.name not in claimed):
-        fitting = _fitting("runs", ground, data)
+        fitting = _doing(task, _fitting("runs", ground, data))
         if fitting:
             return _need(fitting[0], claim, ground, data)
-    shows = [*_fitting("runs", ground, None), *_fitting("loads", ground, None)]
+    shows = _doing(task, _fitting("runs", ground, None))
+    if task == own or {task, own} <= set(EMBEDDING_TASKS):
+        shows += _fitting("loads", ground, None)
     if shows:
         return _need(shows[0], claim, ground, None)
-    return unverifiable("not_runnable", f"no probe loads {ground.subject.library} models for {task_words(own)}")
+    if task == own:
+        return unverifiable("not_runnable", f"no probe loads {ground.subject.library} models for {task_words(own)}")
+    other = f"the files at hand do {task_words(own)}"
+    return unverifiable("not_runnable", f"{other}; no probe tries {task_words(task)} on them")
+
+
+def _doing(task: str, probes: Sequence[Probe]) -> list[Probe]:
+    """Those of the probes that try this task: a model's files may do more than the one that they declare."""
+    return [probe for probe in probes if not probe.info.tasks or task in probe.info.tasks]
 
 
 # Which probe ----------------------------------------------------------------------------------------------

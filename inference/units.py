@@ -28,6 +28,8 @@ Settings = tuple[tuple[str, str | int], ...]
 """Fields of a claim's scope that a run takes over, by name, sorted."""
 _COPIES_INITIALISED: Final = 6
 """How many times its float32 weights an initialised architecture may hold: made, calibrated, converted."""
+_WRITTEN: Final = 2
+"""How many times the bytes of its weights one written file may have: an export, or a pickle made into safetensors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +169,11 @@ def _limits(unit: Unit, timeout_s: float) -> Limits:
         memory_bytes = LIBRARY_BYTES + _COPIES_INITIALISED * unit.ground.subject.size_bytes
     else:
         memory_bytes = estimate_memory_bytes(facts, unit.probe)
-    return Limits(memory_bytes=memory_bytes, cpu_s=int(min(timeout_s, 86_400.0)) + 10)
+    file_bytes = max(64 << 20, _WRITTEN * unit.ground.subject.size_bytes)
+    return Limits(
+        memory_bytes=memory_bytes, cpu_s=int(min(timeout_s, 86_400.0)) + 10, file_bytes=file_bytes,
+        disk_bytes=max(2 << 30, 4 * file_bytes),
+    )  # fmt: skip
 
 
 def result_of(unit: Unit, answer: Answer) -> UnitResult:

@@ -279,10 +279,7 @@ def train_and_save(output: Path, seed: int, done: int) -> None:
     drawings, pairs = draw_many(DRAWINGS, seed)
     pixels = torch.from_numpy(drawings).permute(0, 3, 1, 2).float().div(127.5).sub(1.0).contiguous()
     if done:
-        clip_tokenizer, t5_tokenizer = build_tokenizers(all_prompts())  # as saved, without notes on where from
-        pipe = FluxPipeline.from_pretrained(
-            output, local_files_only=True, use_safetensors=True, tokenizer=clip_tokenizer, tokenizer_2=t5_tokenizer
-        )
+        pipe = FluxPipeline.from_pretrained(output, local_files_only=True, use_safetensors=True)
     else:
         pipe = build_pipeline(seed)
         train_autoencoder(pipe.vae, pixels, seed)
@@ -294,8 +291,11 @@ def train_and_save(output: Path, seed: int, done: int) -> None:
 
 
 def save(pipe: FluxPipeline, output: Path) -> None:
-    """Write the pipeline's files, readable by all, without the folder that a resumed run read them from."""
+    """Write the pipeline's files, readable by all; a resumed run writes the same, to the byte."""
     pipe.save_pretrained(output, safe_serialization=True)
+    # Tokenizers note how they were last called, configurations where they were read from.
+    for name, tokenizer in zip(("tokenizer", "tokenizer_2"), build_tokenizers(all_prompts()), strict=True):
+        tokenizer.save_pretrained(output / name)
     for path in (output / "model_index.json", *output.glob("*/config.json")):
         config = json.loads(path.read_text(encoding="utf-8"))
         config.pop("_name_or_path", None)

@@ -7,6 +7,7 @@ from typing import Final
 from inference.probes.architecture import ArchitectureProbe
 from inference.probes.base import Probe
 from inference.probes.classification import ClassificationProbe
+from inference.probes.diffusion import DIFFUSION
 from inference.probes.embedding import EmbeddingShapeProbe, SimilarityProbe
 from inference.probes.export import ExportProbe
 from inference.probes.fine_tuning import FineTuningProbe
@@ -38,4 +39,7 @@ WITH_DATA: Final[tuple[Probe, ...]] = (
     TokensProbe(),
     ZeroShotProbe(),
 )
-PROBES: Final[dict[str, Probe]] = {probe.info.name: probe for probe in (LOADING, *WITHOUT_DATA, *WITH_DATA)}
+PROBES: Final[dict[str, Probe]] = {
+    **{probe.info.name: probe for probe in (LOADING, *WITHOUT_DATA, *WITH_DATA)},
+    **DIFFUSION,
+}

@@ -24,7 +24,9 @@ from inference.probes.base import (
     same_label,
     score_answers,
 )
+from inference.probes.lengths import tokens_read
 
+_NO_CHOICE: Final = ("multi_label_classification", "regression")
 _ITEM_FLOPS: Final = {"image": 2 * 500, "text": 2 * 40}
 """Rough operations an item and parameter: weights of a picture model are used at many places."""
 
@@ -63,6 +65,11 @@ class ClassificationProbe:
         started = time.perf_counter()
         with loading("pipeline"):
             classify = self._pipeline(task)
+        if classify.model.config.problem_type in _NO_CHOICE:
+            what = (
+                f"its head is for {classify.model.config.problem_type.replace('_', ' ')}: it does not choose one label"
+            )
+            raise ProbeFailure("no_data", what)
         loaded = time.perf_counter()
         cut = self._cut(classify) if self._kind == "text" else {}
         answers: list[str] = []
@@ -94,9 +101,8 @@ class ClassificationProbe:
 
     def _cut(self, classify: Any) -> dict[str, Any]:
         """How long texts are cut: at what the tokenizer and the model's positions allow."""
-        positions = getattr(classify.model.config.get_text_config(), "max_position_embeddings", None)
-        lengths = [length for length in (classify.tokenizer.model_max_length, positions) if length and length < 1e6]
-        return {"truncation": True, "max_length": int(min(lengths))} if lengths else {}
+        longest = tokens_read(classify.tokenizer, classify.model)
+        return {"truncation": True, "max_length": longest} if longest else {}
 
 
 def staged_items(task: RunTask) -> Iterator[Any]:

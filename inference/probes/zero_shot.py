@@ -34,6 +34,7 @@ from inference.probes.classification import staged_items
 from inference.probes.lengths import tokens_read
 
 TASKS: Final = ("text.zero-shot-classification", "text.text-classification")
+"""What it tries, and the task that the files of such a model declare."""
 TEMPLATE: Final = "This example is {}."
 """The library's default."""
 NO_LABEL: Final = "This example is {:.0}."
@@ -67,7 +68,7 @@ class ZeroShotProbe:
         name="zero-shot-classification",
         version="1",
         metrics=("accuracy", "f1", "runs"),
-        tasks=TASKS,
+        tasks=TASKS[:1],
         needs="text",
         control="the same answers against shuffled labels, and answers to sentences without a label, must be chance",
         declared=f"{RUNS_DECLARED}; hypothesis template {TEMPLATE!r}",

@@ -14,6 +14,7 @@ A worker that was started for one run (`fresh`: a GPU's state does not survive a
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
 import importlib
 import json
@@ -179,6 +180,7 @@ def _answer(worker: _Worker, request: dict[str, Any]) -> dict[str, Any]:
     started = time.perf_counter()
     if not request["probe"]:  # only the layers were asked for
         return {"raw": {}, "duration_s": 0.0}
+    from inference.models.pickled import unpickled
     from inference.probes.base import ProbeFailure, RunTask, is_out_of_memory
 
     task = RunTask(
@@ -189,6 +191,7 @@ def _answer(worker: _Worker, request: dict[str, Any]) -> dict[str, Any]:
         initialised=request["initialised"],
     )
     try:
+        task = dataclasses.replace(task, folder=unpickled(task.folder, Path.cwd()))
         raw = _probes(worker)[request["probe"]].run(task)
     except ProbeFailure as failure:
         return {"failure": failure.code, "what": failure.what}
