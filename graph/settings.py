@@ -23,6 +23,8 @@ class Settings(BaseSettings):
         Model directory or hub id of the sentence encoder; default all-MiniLM-L6-v2 from its package.
     threads : int
         Threads for encoding.
+    sandbox : str
+        Layers of the sandbox to do without, such as "-namespaces,-cgroups"; docs/sandbox.md names them.
     host, port
         Where `serve` listens.
     """
@@ -33,6 +35,7 @@ class Settings(BaseSettings):
     database_url: str | None = None
     synthetic: bool = False
     encoder: str | None = None
+    sandbox: str = ""
     threads: int = Field(default=2, ge=1, le=256)
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graph.claims import Interval
-from graph.constants import INTERVAL_LEVEL
+from inference.levels import level_or_run
 
 
-def clustered_share_interval(hits: Sequence[int], trials: Sequence[int], level: float = INTERVAL_LEVEL) -> Interval:
+def clustered_share_interval(hits: Sequence[int], trials: Sequence[int], level: float | None = None) -> Interval:
     """The interval of Σ hits / Σ trials, 0..1, over groups that are independent though their trials are not.
 
     Clopper-Pearson with as many trials as would give the variance between groups; as many as groups where no trial or
@@ -19,7 +19,7 @@ def clustered_share_interval(hits: Sequence[int], trials: Sequence[int], level: 
     hits, trials : sequence of int
         By group, in one order; 0 ≤ hits ≤ trials. A group may have no trial.
     level : float
-        Two-sided.
+        Two-sided; None is that of the run.
 
     Raises
     ------
@@ -40,6 +40,7 @@ def clustered_share_interval(hits: Sequence[int], trials: Sequence[int], level: 
     share = float(got.sum() / asked.sum())
     variance = groups / (groups - 1) * float(((got - share * asked) ** 2).sum()) / float(asked.sum()) ** 2
     n = share * (1 - share) / variance if variance > 0 else float(groups)
+    level = level_or_run(level)
     tail = (1 - level) / 2
     n *= float(norm.ppf(tail) / t.ppf(tail, groups - 1)) ** 2  # few groups tell the variance badly
     low = float(beta.ppf(tail, n * share, n * (1 - share) + 1)) if share > 0 else 0.0

@@ -60,7 +60,7 @@ def _conclude(claim: Claim, ground: Ground, result: UnitResult) -> Finding:
 def _judged(claim: Claim, ground: Ground, result: UnitResult, found: Sequence[Measurement]) -> Finding:
     """The finding by the most ordinary measurement; of `up_to` by whichever reaches furthest."""
     chosen = max(found, key=_reach) if claim.comparator == "up_to" and found[0].holds is None else found[0]
-    judgement = _judge(claim, chosen, result.data)
+    judgement = _judge(claim, chosen, result)
     if claim.metric == "loss_relative" and claim.unit != "points":
         judgement = _judge_both(claim, result, chosen, judgement)
     return Finding(
@@ -76,7 +76,7 @@ def _judged(claim: Claim, ground: Ground, result: UnitResult, found: Sequence[Me
     )
 
 
-def _judge(claim: Claim, chosen: Measurement, data: DataUsed | None) -> Judgement:
+def _judge(claim: Claim, chosen: Measurement, result: UnitResult) -> Judgement:
     """The verdict by what a measurement carries: a fact, a share, an interval, or an exact number."""
     metric = METRICS[claim.metric]
     if chosen.holds is not None:
@@ -85,10 +85,10 @@ def _judge(claim: Claim, chosen: Measurement, data: DataUsed | None) -> Judgemen
             return Judgement("verified", None, tried)
         return Judgement("refuted", "load_failed" if claim.metric == "loads" else None, tried)
     if chosen.metric == "runs" and chosen.successes is not None and chosen.n and chosen.chance is not None:
-        return judge_runs(chosen.successes, chosen.n, chosen.chance)
+        return judge_runs(chosen.successes, chosen.n, chosen.chance, result.level)
     if chosen.successes is not None and chosen.n:
-        share = stated_number(claim)
-        return judge_proportion(chosen.successes, chosen.n, share, claim.comparator, whole=_whole(claim, chosen, data))
+        share, whole = stated_number(claim), _whole(claim, chosen, result.data)
+        return judge_proportion(chosen.successes, chosen.n, share, claim.comparator, whole=whole, level=result.level)
     if chosen.interval is not None:
         return judge_interval(float(chosen.value), chosen.interval, claim, METRICS[chosen.metric], chosen.n)
     return judge_exact(float(chosen.value), claim, metric)
@@ -97,7 +97,7 @@ def _judge(claim: Claim, chosen: Measurement, data: DataUsed | None) -> Judgemen
 def _judge_both(claim: Claim, result: UnitResult, chosen: Measurement, own: Judgement) -> Judgement:
     """A loss in percent, judged in points too: what was measured in the same scope."""
     same = [found for found in whole_measurements(result, "loss_points") if found.scope == chosen.scope]
-    return judge_loss(own, _judge(claim, same[0], result.data)) if same else own
+    return judge_loss(own, _judge(claim, same[0], result)) if same else own
 
 
 def _whole(claim: Claim, chosen: Measurement, data: DataUsed | None) -> int | None:

@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from graph.artifacts import Artifact
+from graph.constants import INTERVAL_LEVEL
 from graph.errors import InputError
 from graph.home import Home
 from graph.store.catalogue import find_artifact
@@ -37,7 +38,8 @@ class VerifyOptions:
     `budget_s` bounds the whole run (None: no bound); `unit_timeout_s` one unit of work; `trust` holds artifact names
     or model digests, remembered in the home. `jobs` units run at once, each with a worker of its own; what measures
     time runs alone all the same. Without `run_models` only checks are made: files are read, finished units are judged
-    again, and nothing is run.
+    again, and nothing is run. `level` is that of the two-sided intervals that decide: .998 refutes an honest claim at
+    most once in a thousand times. What was decided at another level stays decided.
     """
 
     data: Mapping[str, Path] = field(default_factory=dict)
@@ -47,6 +49,7 @@ class VerifyOptions:
     unit_timeout_s: float = 120.0
     run_models: bool = True
     jobs: int = 1
+    level: float = INTERVAL_LEVEL
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,9 @@ def verify_artifacts(
         home, artifacts, trusted, shelf, is_over=lambda: left_s() <= 0,
         tell=lambda number, artifact: tell(number, len(artifacts), artifact, "survey"), device=options.device,
     )  # fmt: skip
-    units = [unit for one in surveyed.settled for unit in plan_units(one.ground, one.waiting, options.device)]
+    units = [
+        unit for one in surveyed.settled for unit in plan_units(one.ground, one.waiting, options.device, options.level)
+    ]
     work = Work(
         home, units, left_s=left_s, unit_timeout_s=options.unit_timeout_s,
         tell=lambda done, unit, rest_s: tell(done, len(units), unit.ground.artifact, unit.probe, rest_s),
@@ -200,7 +205,7 @@ def check_options(options: VerifyOptions) -> None:
     Raises
     ------
     InputError
-        No such device, none of that kind here, or no sensible number of jobs.
+        No such device, none of that kind here, or no sensible number of jobs or level.
     """
     if options.device not in DEVICES:
         raise InputError(f"device {options.device!r}: models run on {' or '.join(DEVICES)}")
@@ -210,6 +215,8 @@ def check_options(options: VerifyOptions) -> None:
         raise InputError(f"device {options.device!r}: no probe of this version measures there: leave --device out")
     if not 1 <= options.jobs <= JOBS_MOST:
         raise InputError(f"{options.jobs} jobs at once: choose 1 to {JOBS_MOST}")
+    if not 0.5 <= options.level < 1:
+        raise InputError(f"level {options.level}: choose one from 0.5 to below 1, such as 0.95")
 
 
 def _has_cuda() -> bool:

@@ -12,6 +12,7 @@ from typing import Final, Literal
 from graph.artifacts import Artifact, Capability
 from graph.claims import ModelUsed
 from graph.errors import ModelError
+from inference.data import drawings
 from inference.data.sets import BUILT_IN, LabelledSet, built_in, same_name
 from inference.models.architecture import Architecture, family_note, find_architecture
 from inference.models.digests import FileDigests, model_used
@@ -92,12 +93,17 @@ class Shelf:
     def all_for(self, labels: tuple[str, ...]) -> list[LabelledSet]:
         """All sets that could fit a model with these label names, known ones first, then by name."""
         words = {same_label(label) for label in labels}
-        built = [built_in(name) for name, classes in BUILT_IN.items() if words.issuperset(classes)]
+        built = [
+            built_in(name) for name, classes in BUILT_IN.items() if name == drawings.NAME or words.issuperset(classes)
+        ]
         sets = {data.name: data for data in (*built, *self._opened.values())}
         return sorted(sets.values(), key=lambda data: (data.declared_by != "known", data.name))
 
 
-def survey(artifact: Artifact, trusted: frozenset[str], digests: FileDigests, confined: bool | None = None) -> Ground:
+def survey(
+    artifact: Artifact, trusted: frozenset[str], digests: FileDigests, confined: bool | None = None,
+    without: frozenset[str] = frozenset(),
+) -> Ground:  # fmt: skip
     """What is known about an artifact without running anything.
 
     Parameters
@@ -110,37 +116,38 @@ def survey(artifact: Artifact, trusted: frozenset[str], digests: FileDigests, co
         Remembers the digests of large files.
     confined : bool or None
         Whether the sandbox confines what runs; None asks this machine, and only where nobody vouches for a model.
+    without : frozenset of str
+        Layers of the sandbox that the operator switched off.
     """
+    vouch = _Vouch(trusted, confined, without)
     located = locate_model(artifact.weights)
     if located.path is None:
         absent = "; ".join(filter(None, (located.reason, family_note(artifact))))
-        return _without_files(Ground(artifact, absent=absent), located, trusted, confined)
+        return _without_files(Ground(artifact, absent=absent), located, vouch)
     try:
         facts = inspect_model(located.path)
     except ModelError as error:  # the folder itself cannot be read: that says nothing about the model
         return Ground(artifact, absent=str(error))
     if not facts.files:
         return Ground(artifact, absent=facts.reason or "its folder holds no model files")
-    by_name = bool(trusted & {artifact.id, artifact.slug})  # not by its display name, which others may have too
-    facts = trusted_pickle(facts) if by_name else facts
+    facts = trusted_pickle(facts) if vouch.by_name(artifact) else facts
     try:
         model = model_used([(file.name, file.path) for file in facts.files if _is_part(file, facts)], digests)
     except ModelError as error:
         return Ground(artifact, facts, problem=("not_runnable", str(error)))
-    trust = _trust(by_name, model.digest, trusted, confined)
+    trust = vouch.trust(artifact, model.digest)
     problem = _problem(facts) or (None if trust else ("unsafe_refused", _way_out(artifact)))
     ground = Ground(artifact, facts, "", problem, model, trust, facts.label_names, trust in (None, "sandbox"))
-    return _without_files(ground, located, trusted, confined) if facts.reason_code == "no_weights" else ground
+    return _without_files(ground, located, vouch) if facts.reason_code == "no_weights" else ground
 
 
-def _without_files(ground: Ground, located: Located, trusted: frozenset[str], confined: bool | None) -> Ground:
+def _without_files(ground: Ground, located: Located, vouch: _Vouch) -> Ground:
     """The ground of an artifact without weights, with the architecture that can be built for it, if there is one."""
     architecture = find_architecture(ground.artifact, located)
     if architecture is None:
         return ground
-    by_name = bool(trusted & {ground.artifact.id, ground.artifact.slug})
     own = architecture.origin == "library default"  # ours and the library's, nothing of a stranger's
-    trust: Trust | None = "known" if own else _trust(by_name, architecture.digest, trusted, confined)
+    trust: Trust | None = "known" if own else vouch.trust(ground.artifact, architecture.digest)
     return replace(ground, architecture=architecture, trust=trust, untrusted=trust in (None, "sandbox"))
 
 
@@ -168,20 +175,33 @@ def known_models() -> dict[str, str]:
     return dict(json.loads(MODELS_FILE.read_text(encoding="utf-8"))) if MODELS_FILE.exists() else {}
 
 
-def _trust(by_name: bool, digest: str, trusted: frozenset[str], confined: bool | None) -> Trust | None:
-    """By what this model may run; the sandbox alone suffices where it confines."""
-    if by_name:
-        return "name"
-    if digest in trusted:
-        return "digest"
-    if digest in known_models():
-        return "known"
-    return "sandbox" if (sandbox_confines() if confined is None else confined) else None
+@dataclass(frozen=True)
+class _Vouch:
+    """By whose word a model may run: the user's, the committed table's, or that of the sandbox, which confines it."""
+
+    trusted: frozenset[str]
+    confined: bool | None
+    without: frozenset[str]
+
+    def by_name(self, artifact: Artifact) -> bool:
+        """Whether the user trusts it by name: not its display name, which others may have too."""
+        return bool(self.trusted & {artifact.id, artifact.slug})
+
+    def trust(self, artifact: Artifact, digest: str) -> Trust | None:
+        """Who vouches for it; None where nobody does."""
+        if self.by_name(artifact):
+            return "name"
+        if digest in self.trusted:
+            return "digest"
+        if digest in known_models():
+            return "known"
+        confined = sandbox_confines(self.without) if self.confined is None else self.confined
+        return "sandbox" if confined else None
 
 
 @functools.cache
-def sandbox_confines() -> bool:
+def sandbox_confines(without: frozenset[str] = frozenset()) -> bool:
     """Whether the sandbox of this machine confines a stranger's model: its files and its network."""
     from inference.sandbox.layers import available_layers, confines
 
-    return confines(available_layers())
+    return confines(available_layers(without))

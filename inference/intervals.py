@@ -1,7 +1,8 @@
 """Intervals: what a number may be when only some items or runs were seen. Pure functions, two-sided.
 
 Shares come back as plain pairs (low, high) in 0..1, because a measurement carries a share as k of n; everything else
-as an `Interval` in the unit of what was given, ready for `Measurement.interval`.
+as an `Interval` in the unit of what was given, ready for `Measurement.interval`. Where no level is asked for, it is
+that of the run (see `inference.levels`).
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from graph.claims import Interval
-from graph.constants import INTERVAL_LEVEL
+from inference.levels import level_or_run
 
 LEAST_MEDIAN: Final = 15
 """A median's interval needs this many values."""
 
 
-def proportion_interval(successes: int, n: int, level: float = INTERVAL_LEVEL) -> tuple[float, float]:
+def proportion_interval(successes: int, n: int, level: float | None = None) -> tuple[float, float]:
     """The Clopper-Pearson interval of a proportion, as shares in 0..1.
 
     Raises
@@ -31,11 +32,12 @@ def proportion_interval(successes: int, n: int, level: float = INTERVAL_LEVEL) -
     """
     from scipy.stats import binomtest
 
+    level = level_or_run(level)
     interval = binomtest(successes, n).proportion_ci(level, method="exact")
     return float(interval.low), float(interval.high)
 
 
-def hypergeometric_interval(successes: int, n: int, whole: int, level: float = INTERVAL_LEVEL) -> tuple[float, float]:
+def hypergeometric_interval(successes: int, n: int, whole: int, level: float | None = None) -> tuple[float, float]:
     """The exact interval of the share of right answers in a finite set of which a part was asked, in 0..1.
 
     Parameters
@@ -66,6 +68,7 @@ def hypergeometric_interval(successes: int, n: int, whole: int, level: float = I
 
     if not 1 <= n <= whole or not 0 <= successes <= n:
         raise ValueError(f"{successes} of {n} items out of {whole}: needs 0 <= k <= n <= whole and n >= 1")
+    level = level_or_run(level)
     tail = (1 - level) / 2 * (1 - 1e-9)  # totals that lie on the edge belong to the interval
     least, most = successes, whole - (n - successes)
     low, above = least, most  # P(X >= k) grows with K: the first K at which it exceeds the tail
@@ -86,7 +89,7 @@ def hypergeometric_interval(successes: int, n: int, whole: int, level: float = I
 
 
 def paired_difference_interval(
-    both: int, only_first: int, only_second: int, neither: int, level: float = INTERVAL_LEVEL
+    both: int, only_first: int, only_second: int, neither: int, level: float | None = None
 ) -> Interval:
     """The interval of p_first − p_second, two shares of right answers on the same items, in −1..1.
 
@@ -109,6 +112,7 @@ def paired_difference_interval(
     """
     from scipy.stats import binomtest
 
+    level = level_or_run(level)
     n = _items(both, only_first, only_second, neither)
     first, second = both + only_first, both + only_second
     one, other = (binomtest(right, n).proportion_ci(level, method="wilson") for right in (first, second))
@@ -131,7 +135,7 @@ def _correlation(both: int, only_first: int, only_second: int, neither: int) -> 
 
 
 def relative_loss_interval(
-    both: int, only_first: int, only_second: int, neither: int, level: float = INTERVAL_LEVEL
+    both: int, only_first: int, only_second: int, neither: int, level: float | None = None
 ) -> Interval:
     """The interval of 1 − p_second/p_first, the share of its right answers that the first loses as the second.
 
@@ -157,6 +161,7 @@ def relative_loss_interval(
     def spread(right: int) -> float:
         return math.sqrt((1 - (right + 1) / (seen + 2)) / (right + 1))
 
+    level = level_or_run(level)
     joint = math.sqrt((only_first + only_second + 2) / ((first + 1) * (second + 1)))
     z = float(norm.ppf((1 + level) / 2)) * joint / (spread(first) + spread(second))
     first_low, first_high = _wilson(first, seen, z)
@@ -177,7 +182,7 @@ def _items(*counts: int) -> int:
     return sum(counts)
 
 
-def median_interval(values: Sequence[float], level: float = INTERVAL_LEVEL) -> Interval:
+def median_interval(values: Sequence[float], level: float | None = None) -> Interval:
     """The exact interval of the median, from one order statistic to another, in the unit of the values.
 
     Raises
@@ -192,12 +197,13 @@ def median_interval(values: Sequence[float], level: float = INTERVAL_LEVEL) -> I
     """
     from scipy.stats import quantile_test
 
+    level = level_or_run(level)
     listed = _finite(values, LEAST_MEDIAN)
     interval = quantile_test(listed, p=0.5).confidence_interval(level)
     return Interval(low=float(interval.low), high=float(interval.high), level=level, method="order-statistic")
 
 
-def median_ratio_interval(ratios: Sequence[float], level: float = INTERVAL_LEVEL) -> Interval:
+def median_ratio_interval(ratios: Sequence[float], level: float | None = None) -> Interval:
     """The exact interval of the median of paired ratios (seconds of A by seconds of B, measured by turns).
 
     Raises
@@ -210,7 +216,7 @@ def median_ratio_interval(ratios: Sequence[float], level: float = INTERVAL_LEVEL
     return median_interval(ratios, level).model_copy(update={"method": "order-statistic-of-paired-ratios"})
 
 
-def mean_interval(values: Sequence[float], level: float = INTERVAL_LEVEL) -> Interval:
+def mean_interval(values: Sequence[float], level: float | None = None) -> Interval:
     """Student's interval of the mean, in the unit of the values; for values that are about normal or many.
 
     Raises
@@ -220,6 +226,7 @@ def mean_interval(values: Sequence[float], level: float = INTERVAL_LEVEL) -> Int
     """
     from scipy.stats import ttest_1samp
 
+    level = level_or_run(level)
     listed = _finite(values, 2)
     if len(set(listed)) == 1:
         return Interval(low=listed[0], high=listed[0], level=level, method="t")
@@ -227,7 +234,7 @@ def mean_interval(values: Sequence[float], level: float = INTERVAL_LEVEL) -> Int
     return Interval(low=float(interval.low), high=float(interval.high), level=level, method="t")
 
 
-def perplexity_interval(losses: Sequence[float], tokens: Sequence[int], level: float = INTERVAL_LEVEL) -> Interval:
+def perplexity_interval(losses: Sequence[float], tokens: Sequence[int], level: float | None = None) -> Interval:
     """The interval of exp(Σ losses / Σ tokens), drawn over passages, which are independent where tokens are not.
 
     Parameters
@@ -254,6 +261,7 @@ def perplexity_interval(losses: Sequence[float], tokens: Sequence[int], level: f
     listed = _finite(losses, LEAST_MEDIAN)
     if len(tokens) != len(listed) or min(tokens) < 1:
         raise ValueError("perplexity needs one count of tokens, at least 1, for every passage")
+    level = level_or_run(level)
     n, total = len(listed), sum(tokens)
     mean = math.fsum(listed) / total
     rest = math.fsum((loss - mean * count) ** 2 for loss, count in zip(listed, tokens, strict=True))

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from graph.claims import Interval
-from graph.constants import INTERVAL_LEVEL
 from inference.intervals import proportion_interval
+from inference.levels import level_or_run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +34,7 @@ def mean_recall(given: Sequence[str], right: Sequence[str]) -> float:
 
 
 def macro_f1_interval(
-    given: Sequence[str], right: Sequence[str], seed: int = 0, level: float = INTERVAL_LEVEL
+    given: Sequence[str], right: Sequence[str], seed: int = 0, level: float | None = None
 ) -> Interval:
     """The interval of macro F1, 0..1: a bootstrap over the items, never narrower than that of the macro recall.
 
@@ -57,6 +57,7 @@ def macro_f1_interval(
     items, hits = _by_label(given, right)
     if not items or min(items.values()) < LEAST_PER_CLASS:
         raise ValueError(f"macro F1 needs {LEAST_PER_CLASS} items of every label")
+    level = level_or_run(level)
     value = macro_f1(given, right)
     ends = np.quantile(_resampled_f1(given, right, seed), [(1 - level) / 2, (1 + level) / 2])
     down = up = 0.0

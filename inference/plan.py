@@ -104,7 +104,9 @@ def plan_verification(
     surveyed = settle_all(
         home, artifacts, trusted, Shelf(opened), is_over=lambda: False, tell=tell, device=options.device, keep=False
     )
-    units = [unit for one in surveyed.settled for unit in plan_units(one.ground, one.waiting, options.device)]
+    units = [
+        unit for one in surveyed.settled for unit in plan_units(one.ground, one.waiting, options.device, options.level)
+    ]
     with home.store.reading() as connection:
         kept = {unit.id: finished_unit(connection, unit.id) for unit in units}
         pace = Pace(measured_costs(connection))

@@ -15,7 +15,9 @@ POWER: Final = 0.8
 _LARGEST_N: Final = 10_000_000
 
 
-def decisive_n(rate: float, n: int, decides: Callable[[float, float], bool]) -> int | None:
+def decisive_n(
+    rate: float, n: int, decides: Callable[[float, float], bool], level: float = INTERVAL_LEVEL
+) -> int | None:
     """The smallest n above this one that would decide if the observed rate stayed; None where none up to ten million.
 
     Parameters
@@ -26,10 +28,12 @@ def decisive_n(rate: float, n: int, decides: Callable[[float, float], bool]) -> 
         Items asked.
     decides : callable
         Whether an interval (low, high) of the share, in 0..1, decides.
+    level : float
+        Of that interval, two-sided.
     """
 
     def enough(items: int) -> bool:
-        return decides(*_smooth_interval(rate, items))
+        return decides(*_smooth_interval(rate, items, level))
 
     low, high = n, 2 * n
     while not enough(high):
@@ -42,14 +46,14 @@ def decisive_n(rate: float, n: int, decides: Callable[[float, float], bool]) -> 
     return high
 
 
-def detectable_points(rate: float, n: int, delta: float, *, upward: bool) -> float:
+def detectable_points(rate: float, n: int, delta: float, *, upward: bool, level: float = INTERVAL_LEVEL) -> float:
     """The smallest wrong claim about a share, in points off the observed rate, that POWER of such runs would refute."""
     from scipy.stats import binom
 
     if not upward:
-        return detectable_points(1 - rate, n, delta, upward=True)
+        return detectable_points(1 - rate, n, delta, upward=True, level=level)
     worst = int(binom.ppf(POWER, n, rate))
-    return 100 * (proportion_interval(worst, n)[1] - rate) + delta
+    return 100 * (proportion_interval(worst, n, level)[1] - rate) + delta
 
 
 def needed_n(measured: float, interval: Interval, threshold: float, n: int | None) -> int | None:
@@ -77,11 +81,11 @@ def detectable_difference(measured: float, interval: Interval, delta: float, *, 
     return half * (1 + scatter) + delta
 
 
-def _smooth_interval(rate: float, n: float) -> tuple[float, float]:
+def _smooth_interval(rate: float, n: float, level: float) -> tuple[float, float]:
     """Clopper-Pearson for n · rate successes, whole or not, in 0..1."""
     from scipy.special import betaincinv
 
-    tail, right, wrong = (1 - INTERVAL_LEVEL) / 2, n * rate, n * (1 - rate)
+    tail, right, wrong = (1 - level) / 2, n * rate, n * (1 - rate)
     low = float(betaincinv(right, wrong + 1, tail)) if right > 0 else 0.0
     high = float(betaincinv(right + 1, wrong, 1 - tail)) if wrong > 0 else 1.0
     return low, high

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from graph.claims import Claim, Evidence, Interval, Scope, Tier, evidence_id
-from graph.constants import INTERVAL_LEVEL
 from graph.metrics import METRICS
 from inference.conclude import UnitResult, header_differs
 from inference.ground import Ground
@@ -114,19 +113,19 @@ def _observed(ground: Ground, result: UnitResult, found: Measurement, time_us: i
     measured = f"not {found.value}" if found.holds is False else found.value
     return _observation(
         ground, found.metric, measured, result.probe, result.version, found.scope, time_us,
-        unit=found.shown_unit, tier=ground.subject.tier, interval=_interval(found), successes=found.successes,
-        n=found.n, control=found.control, flags=tuple(sorted(set(found.flags))), reason=without_paths(found.detail),
-        result=result,
+        unit=found.shown_unit, tier=ground.subject.tier, interval=_interval(found, result.level),
+        successes=found.successes, n=found.n, control=found.control,
+        flags=tuple(sorted(set(found.flags))), reason=without_paths(found.detail), result=result,
     )  # fmt: skip
 
 
-def _interval(found: Measurement) -> Interval | None:
+def _interval(found: Measurement, level: float) -> Interval | None:
     """The interval of a measurement; of a share Clopper-Pearson's, in percent where its value is."""
     if found.interval is not None or found.successes is None or found.n is None:
         return found.interval
     scale = 100 if found.shown_unit == "percent" else 1
-    low, high = (scale * end for end in proportion_interval(found.successes, found.n))
-    return Interval(low=low, high=high, level=INTERVAL_LEVEL, method="clopper-pearson")
+    low, high = (scale * end for end in proportion_interval(found.successes, found.n, level))
+    return Interval(low=low, high=high, level=level, method="clopper-pearson")
 
 
 def _observation(

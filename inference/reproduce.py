@@ -21,6 +21,7 @@ from inference.models.digests import FileDigests
 from inference.present import present
 from inference.probes import PROBES
 from inference.records import evidence_of, observations_of_files, observations_of_unit, sealed
+from inference.sandbox.layers import switched_off
 from inference.sandbox.zygote import Zygote
 from inference.settle import Settled, settle
 from inference.stated import TIMED
@@ -72,7 +73,7 @@ def reproduce(home: Home, evidence: str, options: VerifyOptions) -> Reproduction
     if artifact is None:
         raise EvidenceError(f"evidence {evidence}: its artifact {record.artifact} is not in the catalogue any more")
     settled = _settled(home, artifact, record, options)
-    again = _checked(settled, record) or _run_again(settled, record, options)
+    again = _checked(settled, record) or _run_again(settled, record, options, switched_off(home.settings.sandbox))
     agrees, reason = _compared(record, again)
     differences = stale_reasons(record, present())
     again = _kept(home, record, again)
@@ -90,7 +91,10 @@ def _settled(home: Home, artifact: Artifact, record: Evidence, options: VerifyOp
         if data.digest != record.data.digest:
             what = f"labelled set {record.data.name}: its content is not that of the record"
             raise InputError(f"{what} ({data.digest[:12]} now, {record.data.digest[:12]} then): give the same file")
-    settled = settle(artifact, trusted_now(home, options.trust), shelf, FileDigests(home.path / "digests.json"))
+    settled = settle(
+        artifact, trusted_now(home, options.trust), shelf, FileDigests(home.path / "digests.json"), options.device,
+        switched_off(home.settings.sandbox),
+    )  # fmt: skip
     model = settled.ground.model
     if record.model is not None and (model is None or model.digest != record.model.digest):
         now = "are not at hand" if model is None else "have changed since"
@@ -109,10 +113,10 @@ def _checked(settled: Settled, record: Evidence) -> Evidence | None:
     return None
 
 
-def _run_again(settled: Settled, record: Evidence, options: VerifyOptions) -> Evidence:
-    unit = _unit(settled, record, options.device)
+def _run_again(settled: Settled, record: Evidence, options: VerifyOptions, without: frozenset[str]) -> Evidence:
+    unit = _unit(settled, record, options.device, options.level)
     with (
-        Zygote(sorted(PROBES[unit.probe].info.modules), device=unit.device) as zygote,
+        Zygote(sorted(PROBES[unit.probe].info.modules), device=unit.device, without=without) as zygote,
         machine(alone=unit.alone, is_over=lambda: False),
     ):
         result = result_of(unit, run_unit(zygote, unit, options.unit_timeout_s))
@@ -127,14 +131,14 @@ def _run_again(settled: Settled, record: Evidence, options: VerifyOptions) -> Ev
     return found
 
 
-def _unit(settled: Settled, record: Evidence, device: str) -> Unit:
+def _unit(settled: Settled, record: Evidence, device: str, level: float) -> Unit:
     """The unit of work that the record came from."""
     ground: Ground = settled.ground
     if not ground.runnable and ground.subject.tier == "artifact":
         code, why = ground.problem or ("unsafe_refused", "it may not be run here")
         raise EvidenceError(f"evidence {record.id}: the model cannot be run now ({code}): {why}")
     digest = record.data.digest if record.data is not None else None
-    units = [unit for unit in plan_units(ground, settled.waiting, device) if unit.probe == record.method]
+    units = [unit for unit in plan_units(ground, settled.waiting, device, level) if unit.probe == record.method]
     units = [unit for unit in units if (unit.data.digest if unit.data is not None else None) == digest]
     exact = [unit for unit in units if unit.id == record.unit_id]
     about = [unit for unit in units if any(claim.id == record.claim for claim in unit.claims)]

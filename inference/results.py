@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from graph.claims import DataUsed
+from graph.constants import INTERVAL_LEVEL
 from inference.probes.base import FailureCode, Measured
 
 LASTING: Final = (None, "load_failed", "crashed", "non_finite")
@@ -14,7 +15,10 @@ LASTING: Final = (None, "load_failed", "crashed", "non_finite")
 
 
 class UnitResult(BaseModel):
-    """What a unit of work came to; kept as JSON with the finished unit, so that later claims need no new run."""
+    """What a unit of work came to; kept as JSON with the finished unit, so that later claims need no new run.
+
+    `level` is that of its intervals, and of those by which its claims are judged.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,6 +34,7 @@ class UnitResult(BaseModel):
     libraries: dict[str, str] = Field(default_factory=dict)
     layers: tuple[str, ...] = ()
     duration_s: float = 0.0
+    level: float = Field(default=INTERVAL_LEVEL, gt=0, lt=1)
 
     @property
     def lasting(self) -> bool:

@@ -19,6 +19,7 @@ from inference.findings import Finding as Finding
 from inference.ground import Ground, Shelf
 from inference.probes import LOADING, PROBES
 from inference.probes.base import Probe
+from inference.probes.diffusion.drawing import misfit
 from inference.probes.embedding import TASKS as EMBEDDING_TASKS
 from inference.scopes import (
     RUNTIMES_AT_HAND,
@@ -255,6 +256,8 @@ def _converting(claim: Claim, ground: Ground) -> bool:
 
 def _misfit(metric: str, ground: Ground, data: LabelledSet) -> tuple[str, str]:
     """Why no probe asks this model about this set, as reason code and line."""
+    if data.kind == "prompt" and (reason := misfit(data)):
+        return "no_data", reason
     known = [probe for probe in PROBES.values() if _knows(probe, metric, ground)]
     if not known:
         return "not_runnable", _no_probe(metric, ground)

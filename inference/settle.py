@@ -20,6 +20,7 @@ from inference.models.digests import FileDigests
 from inference.models.locate import locate_model
 from inference.records import History, evidence_of, observations_of_files, sealed
 from inference.routing import Finding, Need, observation_needs, route
+from inference.sandbox.layers import switched_off
 
 _BATCH: Final = 200
 """Artifacts whose records are written in one transaction."""
@@ -44,10 +45,11 @@ class Surveyed:
 
 
 def settle(
-    artifact: Artifact, trusted: frozenset[str], shelf: Shelf, digests: FileDigests, device: str = "cpu"
-) -> Settled:
-    """What is known of an artifact without running anything, and what waits for a run."""
-    ground = survey(artifact, trusted, digests)
+    artifact: Artifact, trusted: frozenset[str], shelf: Shelf, digests: FileDigests, device: str = "cpu",
+    without: frozenset[str] = frozenset(),
+) -> Settled:  # fmt: skip
+    """What is known of an artifact without running anything, and what waits for a run in a sandbox without these."""
+    ground = survey(artifact, trusted, digests, without=without)
     findings: list[tuple[Claim, Finding]] = []
     waiting: list[tuple[Claim | None, Need]] = []
     for claim in artifact.claims:
@@ -93,6 +95,7 @@ def settle_all(
         Whether records are written; a plan writes none.
     """
     found = Surveyed()
+    without = switched_off(home.settings.sandbox)
     digests = FileDigests(home.path / "digests.json")
     with contextlib.ExitStack() as stack:
         stack.callback(digests.save)
@@ -102,7 +105,7 @@ def settle_all(
             if is_over() and locate_model(artifact.weights).path is not None:
                 found.unread += artifact.claims
                 continue
-            settled = settle(artifact, trusted, shelf, digests, device)
+            settled = settle(artifact, trusted, shelf, digests, device, without)
             found.settled.append(settled)
             if keep:
                 writer.add(artifact.id, _records(settled))

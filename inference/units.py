@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from graph.claims import Claim
+from graph.constants import INTERVAL_LEVEL
 from graph.digest import digest_of
 from graph.errors import ModelError, ModelRefused
 from inference.conclude import UnitResult
 from inference.data.sets import LabelledSet
 from inference.ground import Ground
+from inference.levels import deciding_at
 from inference.models.architecture import stage_architecture
 from inference.models.estimate import LIBRARY_BYTES, estimate_memory_bytes
 from inference.probes import PROBES
@@ -36,7 +38,8 @@ _WRITTEN: Final = 2
 class Unit:
     """One unit of work: a probe on a model, with a set or without, and the claims that wait for it.
 
-    `settings` are what the claims' scopes ask of the run; what is not named there is the probe's own choice.
+    `settings` are what the claims' scopes ask of the run; what is not named there is the probe's own choice. `level` is
+    that of the intervals by which its claims are judged.
     """
 
     ground: Ground
@@ -45,14 +48,17 @@ class Unit:
     claims: tuple[Claim, ...]
     settings: Settings = ()
     device: str = "cpu"
+    level: float = INTERVAL_LEVEL
 
     @property
     def id(self) -> str:
-        """The same for the same model, probe, set, settings, device and libraries (major and minor versions)."""
+        """The same for the same model, probe, set, settings, device, level and libraries (major and minor versions)."""
         versions = {name: version.split(".")[:2] for name, version in library_versions()}
         parts: list[Any] = [self.model, self.probe, PROBES[self.probe].info.version, self._data, self.device, versions]
         if self.settings:
             parts.append([list(setting) for setting in self.settings])
+        if self.level != INTERVAL_LEVEL:
+            parts.append(self.level)
         return "un_" + digest_of(parts)[:32]
 
     @property
@@ -93,7 +99,9 @@ class Unit:
         return self.data.digest if self.data is not None else ""
 
 
-def plan_units(ground: Ground, waiting: Iterable[tuple[Claim | None, Need]], device: str = "cpu") -> Iterator[Unit]:
+def plan_units(
+    ground: Ground, waiting: Iterable[tuple[Claim | None, Need]], device: str = "cpu", level: float = INTERVAL_LEVEL
+) -> Iterator[Unit]:
     """The units of work on one model: loading first, then cheap to dear.
 
     `waiting` holds what each claim waits for, and what is to be observed without a claim (None).
@@ -101,7 +109,8 @@ def plan_units(ground: Ground, waiting: Iterable[tuple[Claim | None, Need]], dev
     first = loading_probe(ground)
     units: dict[Any, Unit] = {}
     for claim, need in [*_first(first), *waiting]:
-        before = units.get(need.key) or Unit(ground, need.probe, need.data, (), need.settings, _device(need, device))
+        new = Unit(ground, need.probe, need.data, (), need.settings, _device(need, device), level)
+        before = units.get(need.key, new)
         claims = before.claims if claim is None else (*before.claims, claim)
         units[need.key] = dataclasses.replace(before, claims=claims)
     yield from sorted(units.values(), key=lambda unit: (unit.probe != first, unit.cost_s, unit.probe, unit.settings))
@@ -182,7 +191,8 @@ def result_of(unit: Unit, answer: Answer) -> UnitResult:
     if answer.raw is None:
         return common.model_copy(update={"failure": answer.failure or "crashed", "what": answer.what})
     try:
-        measured = PROBES[unit.probe].score(answer.raw, unit.data)
+        with deciding_at(unit.level):
+            measured = PROBES[unit.probe].score(answer.raw, unit.data)
     except ValueError as error:  # pydantic's ValidationError is one
         what = f"its answer is not what the probe answers: {' '.join(str(error).split())[:200]}"
         return common.model_copy(update={"failure": "crashed", "what": what})
@@ -201,4 +211,5 @@ def blank_result(unit: Unit, layers: tuple[str, ...] = (), duration_s: float = 0
         libraries=dict(library_versions()),
         layers=layers,
         duration_s=duration_s,
+        level=unit.level,
     )

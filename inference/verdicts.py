@@ -138,8 +138,9 @@ def judge_proportion(
     delta_points: float = MARGIN_POINTS,
     *,
     whole: int | None = None,
+    level: float = INTERVAL_LEVEL,
 ) -> Judgement:
-    """The verdict on a share of right answers, from its Clopper-Pearson interval (two-sided 95 %).
+    """The verdict on a share of right answers, from its two-sided Clopper-Pearson interval.
 
     Parameters
     ----------
@@ -156,6 +157,8 @@ def judge_proportion(
         then the exact one of a finite set) or all of it (there is nothing to sample). The interval is widened by
         the tolerance for different preprocessing (0.5 points); where that alone leaves the verdict open, its reason
         code is `preprocessing`.
+    level : float
+        Of the two-sided interval, 0..1: the share of honest claims that are refuted is at most (1 − level)/2.
 
     Raises
     ------
@@ -163,13 +166,13 @@ def judge_proportion(
         n < 1, successes outside 0..n, or n > whole.
     """
     rate = 100 * successes / n if n else 0.0
-    low, high = (100 * end for end in _share_ends(successes, n, whole))
-    interval = Interval(low=low, high=high, level=INTERVAL_LEVEL, method="clopper-pearson")
+    low, high = (100 * end for end in _share_ends(successes, n, whole, level))
+    interval = Interval(low=low, high=high, level=level, method="clopper-pearson")
     bare = _decide(low, high, claim, comparator, delta_points)[0]
     if whole is not None:
         low, high = max(0.0, low - PREPROCESSING_POINTS), min(100.0, high + PREPROCESSING_POINTS)
-        level, method = (1.0, "whole-set") if n == whole else (INTERVAL_LEVEL, "hypergeometric")
-        interval = Interval(low=low, high=high, level=level, method=method)
+        shown_level, method = (1.0, "whole-set") if n == whole else (level, "hypergeometric")
+        interval = Interval(low=low, high=high, level=shown_level, method=method)
     verdict, threshold = _decide(low, high, claim, comparator, delta_points)
     shown = f"{successes} of {n} = {rate:.2f} % [{low:.2f}, {high:.2f}], claimed {claim:g} %"
     if verdict != "inconclusive":
@@ -181,14 +184,15 @@ def judge_proportion(
         reason = f"{shown}: no further off than other preprocessing may be"
         detectable = max(high - rate, rate - low) + delta_points
         return Judgement(verdict, "preprocessing", reason, interval, threshold, detectable=detectable)
-    needed = decisive_n(rate / 100, n, lambda low, high: _decides(low, high, claim, comparator, delta_points))
+    needed = decisive_n(rate / 100, n, lambda low, high: _decides(low, high, claim, comparator, delta_points), level)
     needed = needed if needed is None or whole is None else min(needed, whole)
-    detectable = detectable_points(rate / 100, n, delta_points, upward=comparator in ("=", ">", ">="))
+    upward = comparator in ("=", ">", ">=")
+    detectable = detectable_points(rate / 100, n, delta_points, upward=upward, level=level)
     reason = f"{shown}: too close to call with {n} items"
     return Judgement(verdict, None, reason, interval, threshold, needed, detectable)
 
 
-def judge_runs(successes: int, n: int, chance: float) -> Judgement:
+def judge_runs(successes: int, n: int, chance: float, level: float = INTERVAL_LEVEL) -> Judgement:
     """The verdict on `runs`, which asks whether the task is done clearly better than by guessing.
 
     Parameters
@@ -197,6 +201,8 @@ def judge_runs(successes: int, n: int, chance: float) -> Judgement:
         Right answers, and items asked; n ≥ 1.
     chance : float
         What guessing gives, 0..1: the larger of the most frequent label's share and 1 in so many labels.
+    level : float
+        Of the two-sided interval, 0..1.
 
     Returns
     -------
@@ -205,15 +211,15 @@ def judge_runs(successes: int, n: int, chance: float) -> Judgement:
         end stays below. Shares in 0..1.
     """
     threshold = chance + RUNS_ABOVE_CHANCE * (1 - chance)
-    low, high = proportion_interval(successes, n)
-    interval = Interval(low=low, high=high, level=INTERVAL_LEVEL, method="clopper-pearson")
+    low, high = proportion_interval(successes, n, level)
+    interval = Interval(low=low, high=high, level=level, method="clopper-pearson")
     shown = f"{successes} of {n} right, {threshold:.1%} needed, {chance:.1%} is chance"
     if low >= threshold:
         return Judgement("verified", None, shown, interval, threshold)
     if high < threshold:
         return Judgement("refuted", None, shown, interval, threshold)
-    needed = decisive_n(successes / n, n, lambda low, high: _decides(low, high, 100 * threshold, ">=", 0.0))
-    detectable = detectable_points(successes / n, n, 0.0, upward=True) / 100
+    needed = decisive_n(successes / n, n, lambda low, high: _decides(low, high, 100 * threshold, ">=", 0.0), level)
+    detectable = detectable_points(successes / n, n, 0.0, upward=True, level=level) / 100
     reason = f"{shown}: too close to call with {n} items"
     return Judgement("inconclusive", None, reason, interval, threshold, needed, detectable)
 
@@ -245,10 +251,10 @@ def stated_number(claim: Claim) -> float:
     return 100 * float(claim.value) if shares else float(claim.value)
 
 
-def _share_ends(successes: int, n: int, whole: int | None) -> tuple[float, float]:
+def _share_ends(successes: int, n: int, whole: int | None, level: float) -> tuple[float, float]:
     if whole is None:
-        return proportion_interval(successes, n)
-    return hypergeometric_interval(successes, n, whole)
+        return proportion_interval(successes, n, level)
+    return hypergeometric_interval(successes, n, whole, level)
 
 
 def _side(comparator: Comparator, metric: Metric) -> Side:

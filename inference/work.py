@@ -25,6 +25,7 @@ from inference.pace import Pace
 from inference.probes import PROBES
 from inference.records import evidence_of, observations_of_unit
 from inference.routing import Finding
+from inference.sandbox.layers import switched_off
 from inference.sandbox.zygote import Zygote
 from inference.settle import news
 from inference.units import Unit, blank_result, loading_probe, result_of, run_unit
@@ -115,7 +116,9 @@ class Work:
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._leases.held())
             given = [worker] if worker is not None else []
-            workers = [*given, *(stack.enter_context(Zygote(modules, device=device)) for _ in range(jobs - len(given)))]
+            without = switched_off(self._home.settings.sandbox)
+            fresh = (Zygote(modules, device=device, without=without) for _ in range(jobs - len(given)))
+            workers = [*given, *(stack.enter_context(zygote) for zygote in fresh)]
             if jobs == 1:
                 self._loop(workers[0])
             else:

@@ -118,9 +118,7 @@ def main() -> None:
     tokenizer.save_pretrained(arguments.output)
     perplexity, unigram, right, asked = measure(arguments.output)
     parameters = sum(weight.numel() for weight in model.parameters())
-    print(
-        f"{parameters:,} parameters; perplexity {perplexity:.2f}, unigram {unigram:.1f}, endings {right}/{asked}"
-    )
+    print(f"{parameters:,} parameters; perplexity {perplexity:.2f}, unigram {unigram:.1f}, endings {right}/{asked}")
     card = CARD.format(
         parameters=parameters,
         perplexity=perplexity,

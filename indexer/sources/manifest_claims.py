@@ -15,7 +15,7 @@ from indexer.sources.nodes import Node
 FIELDS: Final = (
     "metric", "capability", "subject", "comparator", "value", "unit", "dataset", "conditions", "text", "hedged",
 )  # fmt: skip
-_SCOPE_COUNTS: Final = ("batch_size", "threads")
+_SCOPE_COUNTS: Final = ("batch_size", "steps", "threads")
 _COMPARATORS: Final[dict[str, Comparator]] = {
     **{name: name for name in get_args(Comparator)}, "==": "=", "≥": ">=", "≤": "<=", "up to": "up_to",
 }  # fmt: skip

@@ -27,6 +27,7 @@ from inference.machine import machine
 from inference.probes import LOADING, PROBES
 from inference.records import History, observations_of_unit, sealed
 from inference.sandbox.answers import Answer
+from inference.sandbox.layers import switched_off
 from inference.sandbox.zygote import Zygote
 from inference.units import Unit, loading_probe, result_of, run_unit
 
@@ -101,7 +102,8 @@ class _Run:
         """What each model did, in the order given; the worker starts only where something has to be run."""
         trials = [self._plan(candidate, data, task) for candidate in candidates]
         with contextlib.ExitStack() as stack:
-            zygote = worker or stack.enter_context(Zygote(self._modules(trials)))
+            without = switched_off(self._home.settings.sandbox)
+            zygote = worker or stack.enter_context(Zygote(self._modules(trials), without=without))
             compared = []
             for number, (candidate, trial) in enumerate(zip(candidates, trials, strict=True)):
                 if self._on_step is not None:

@@ -34,6 +34,7 @@ class LabelledSet:
     words of a sentence (`tokens`, whose label is their tags, joined by one blank). Triples have no label column: their
     labels are made when they are shown (see `inference.probes.embedding`); passages have none; `labels` is empty for
     both. `digest` is of the content, whatever the file format. `warnings` say what is odd about it, a line each.
+    `whole` is the size of the known set of which this is a part.
     """
 
     name: str
@@ -43,6 +44,7 @@ class LabelledSet:
     digest: str
     declared_by: Literal["known", "operator"]
     warnings: tuple[str, ...] = ()
+    whole: int | None = None
 
     @functools.cached_property
     def _counts(self) -> Counter[str]:
@@ -73,7 +75,9 @@ class LabelledSet:
 
     def used(self) -> DataUsed:
         """The set as an evidence record names it."""
-        return DataUsed(name=self.name, digest=self.digest, declared_by=self.declared_by, items=len(self.items))
+        return DataUsed(
+            name=self.name, digest=self.digest, declared_by=self.declared_by, items=len(self.items), whole=self.whole
+        )
 
 
 def finished(
@@ -123,7 +127,8 @@ def sample(data: LabelledSet, limit: int | None, seed: int = 0) -> LabelledSet:
     part = LabelledSet(data.name, data.kind, [data.items[place] for place in drawn], labels, digest, "operator")
     if data.labels and len(part.classes) < 2:
         raise InputError(f"--limit {limit}: the items drawn have one label only: draw more, or with another --seed")
-    return replace(part, warnings=data.warnings)
+    whole = len(data.items) if data.declared_by == "known" else None
+    return replace(part, warnings=data.warnings, whole=whole)
 
 
 def same_name(one: str, other: str) -> bool:

@@ -16,7 +16,7 @@ _MOST_EXCESS: Final = 16
 _SLACK_PARAMETERS: Final = 10_000_000
 LIBRARY_BYTES: Final = 3 << 30
 """Address space of the libraries' own work in a child that runs a small model (mapped, mostly never touched)."""
-_COPIES: Final = {"fine-tuning": 8, "export": 6, "quantisation": 6}
+_COPIES: Final = {"fine-tuning": 8, "export": 6, "quantization": 6}
 """How many times its weights in float32 a probe may hold: gradients and moments, graphs, two models at once."""
 _PLAIN_COPIES: Final = 4
 _MOST_BITS: Final = 32
@@ -61,4 +61,5 @@ def estimate_memory_bytes(facts: ModelFacts, probe: str) -> int:
         The probe's name; those that train or convert hold more copies.
     """
     weights = max(facts.size_bytes, (facts.parameters or 0) * _MOST_BITS // 8)
-    return LIBRARY_BYTES + _COPIES.get(probe, _PLAIN_COPIES) * weights
+    copies = next((most for name, most in _COPIES.items() if probe.startswith(name)), _PLAIN_COPIES)
+    return LIBRARY_BYTES + copies * weights
