@@ -68,9 +68,9 @@ def read_recipe(folder: Path, name: str, digests: FileDigests) -> tuple[EncoderI
     dimension = _dimension(modules, config, name)
     prompts = _json(folder / "config_sentence_transformers.json", name, needed=False)
     recipe = {
-        "weights": {path.name: digests.of(path) for path in weights},
+        "weights": {path.name: digests.of(path.resolve()) for path in weights},
         "vocabulary": {
-            file: digests.of(transformer / file) for file in _VOCABULARIES if (transformer / file).is_file()
+            file: digests.of((transformer / file).resolve()) for file in _VOCABULARIES if (transformer / file).is_file()
         },
         "config": {key: value for key, value in config.items() if key not in _WITHOUT_MEANING},
         "lower_case": bool(_json(transformer / _LENGTH_FILES[0], name, needed=False).get("do_lower_case")),
@@ -122,7 +122,7 @@ def _module_config(file: Path, kind: str, name: str) -> dict[str, Any]:
 def _module_weights(folder: Path, transformer: Path, digests: FileDigests) -> str | None:
     """The digest of a later module's own weights (a Dense layer); None where it has none."""
     file = folder / "model.safetensors"
-    return digests.of(file) if folder != transformer and file.is_file() else None
+    return digests.of(file.resolve()) if folder != transformer and file.is_file() else None
 
 
 def _length(transformer: Path, config: dict[str, Any], name: str) -> int:

@@ -75,13 +75,14 @@ def route(claim: Claim, ground: Ground, shelf: Shelf, device: str = "cpu") -> Fi
 def observation_needs(ground: Ground, claims: Iterable[Claim], shelf: Shelf, device: str = "cpu") -> list[Need]:
     """What is to be measured on a model though no claim waits for it, loading first, each once.
 
-    Every probe that fits and asks for no labels; the answers to every labelled set that fits; and what claims about
-    other devices or without one speak of, with as much of their scope as can be had here. Empty where the model may
-    not run.
+    Every probe that fits, asks for no labels and takes little time; the answers to every labelled set that fits; and
+    what claims about other devices or without one speak of, with as much of their scope as can be had here. Empty
+    where the model may not run.
     """
     if not (ground.runnable or ground.buildable):
         return []
-    needs = [Need(probe.info.name) for probe in PROBES.values() if _fits(probe, ground, None)]
+    unasked = [probe for probe in PROBES.values() if not probe.info.on_demand]
+    needs = [Need(probe.info.name) for probe in unasked if _fits(probe, ground, None)]
     needs += [need for claim in claims for need in _watching(claim, ground, shelf, device)]
     for data in shelf.all_for(ground.labels):
         fitting = _fitting("runs", ground, data)  # what changes the model takes long: only claims ask for that

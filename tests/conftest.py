@@ -43,6 +43,7 @@ def _own_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("machine")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(inference.machine, "lock_folder", lambda: folder)
+        patched.setenv("TMPDIR", str(folder))  # and so do the commands that tests start
         yield
 
 

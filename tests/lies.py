@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from lies_of_models import CHANGES, Change
+from lies_base import Change, Stated, exact, sampled
+from lies_of_models import CHANGES
 from lies_sizes import in_detectable
 
 from graph.claims import Claim, Evidence
@@ -39,23 +40,6 @@ CARDS = {
 }  # fmt: skip
 BATCH = {"device": "cpu", "batch_size": 8}
 ONNX_INT8 = {"device": "cpu", "precision": "int8", "runtime": "onnxruntime"}
-
-
-@dataclass(frozen=True)
-class Stated:
-    """What a card states, as in a manifest; `text` holds the number as it is printed."""
-
-    metric: str
-    comparator: str = "="
-    value: float | str | None = None
-    text: str = ""
-    dataset: str | None = None
-    conditions: dict[str, Any] = field(default_factory=dict)
-
-    def as_manifest(self) -> dict[str, Any]:
-        fields = {"metric": self.metric, "comparator": self.comparator, "value": self.value, "text": self.text,
-                  "dataset": self.dataset, "conditions": self.conditions or None}  # fmt: skip
-        return {name: given for name, given in fields.items() if given not in (None, "")}
 
 
 @dataclass(frozen=True)
@@ -94,26 +78,6 @@ class Outcome:
     @property
     def verdict(self) -> str:
         return "claimed" if self.record is None or self.record.verdict is None else self.record.verdict
-
-
-def exact(metric: str, honest: str, lie: str, comparator: str = "=", **conditions: Any) -> tuple[Stated, Stated]:
-    """Two statements of a counted number, each printed as given: "242,810" or "0.24M"."""
-    return tuple(Stated(metric, comparator, number_of(text), f"{text} {metric}", conditions=conditions)
-                 for text in (honest, lie))  # type: ignore[return-value]  # fmt: skip
-
-
-def sampled(metric: str, honest: float, lie: float, comparator: str, dataset: str | None = None, **conditions: Any
-            ) -> tuple[Stated, Stated]:  # fmt: skip
-    """Two statements of a measured number."""
-    return tuple(Stated(metric, comparator, value, f"{metric} {comparator} {value:g}", dataset, conditions)
-                 for value in (honest, lie))  # type: ignore[return-value]  # fmt: skip
-
-
-def number_of(text: str) -> float:
-    """The number that a text prints, with its scale: k, M or MB."""
-    digits, _, scale = text.partition(" ")
-    factor = {"": 1, "k": 10**3, "M": 10**6, "MB": 10**6}[scale]
-    return round(float(digits.replace(",", "")) * factor, 6)
 
 
 _CARD_LIES: dict[str, dict[str, tuple[Stated, Stated]]] = {

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from graph.claims import Claim, Evidence
-from graph.constants import MARGIN_POINTS, PREPROCESSING_POINTS, RUNS_ABOVE_CHANCE
+from graph.constants import MARGIN_POINTS, PREPROCESSING_POINTS
 from graph.metrics import METRICS
 from inference.power import detectable_difference, detectable_points
 from inference.printed import printed_unit
 from inference.verdicts import IN_POINTS, stated_number
-
-__all__ = ["RUNS_ABOVE_CHANCE", "in_detectable"]
 
 
 def in_detectable(claim: Claim, record: Evidence | None, level: float) -> float | None:

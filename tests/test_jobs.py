@@ -240,7 +240,7 @@ def test_several_at_once_come_to_the_same(home: Home, tmp_path: Path, monkeypatc
     one = verify_ruled(tmp_path / "one", models, tmp_path / "log of one")
 
     class Own(RuledWorker):
-        def __init__(self, modules: object, device: str = "cpu") -> None:
+        def __init__(self, modules: object, device: str = "cpu", without: frozenset[str] = frozenset()) -> None:
             super().__init__(log, takes_s=0.1)
 
         def __enter__(self) -> Own:
@@ -270,7 +270,7 @@ def test_what_measures_time_runs_by_itself(
     times: list[tuple[float, float]] = []
 
     class Own(RuledWorker):
-        def __init__(self, modules: object, device: str = "cpu") -> None:
+        def __init__(self, modules: object, device: str = "cpu", without: frozenset[str] = frozenset()) -> None:
             super().__init__(tmp_path / "log", takes_s=0.2)
             self.times = times
 

@@ -73,6 +73,7 @@ class ExportProbe:
         tasks=TASKS,
         modules=MODULES,
         architecture=True,
+        on_demand=True,
         control="an export with one number of one weight changed must fail the comparison",
         declared=f"relative error below {LARGEST_ERROR:g} and the same top-1 at batches 1, 2, 7 (and 64 where cheap)",
     )

@@ -64,6 +64,7 @@ class PerformanceProbe:
         covered=(("batch_size", 1), ("batch_size", BATCH_SIZE)),
         alone=True,
         architecture=True,
+        on_demand=True,
         control="single items against single items must give a ratio whose interval contains 1",
     )
 

@@ -81,6 +81,7 @@ class QuantizationProbe:
         covered=(("precision", "int8"), ("precision", "bfloat16")),
         alone=True,
         architecture=True,
+        on_demand=True,
         control="float32 against float32 must give a ratio whose interval contains 1",
     )
 
