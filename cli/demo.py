@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -63,13 +64,14 @@ def _prepare(base: Path) -> tuple[VerifyResponse, BuildResponse]:
     from search.reports import build_response, ingest_response, verify_response
 
     home = open_home(read_settings(base), throw_away=True)
-    data = {name: EXAMPLES / "data" / f"{name}.csv" for name in ("code-or-prose", "paraphrases")}
+    data = {file.stem: file for file in sorted((EXAMPLES / "data").glob("*.csv"))}
+    jobs = min(2, os.cpu_count() or 1)
     try:
         with progress() as tell:
             note("demo: reading the example manifests")
             ingested = ingest_response(home, [EXAMPLES / "artifacts"], None, tell)
             note("demo: running the models that are here (the first time takes a minute or two)")
-            verified = verify_response(home, [], VerifyOptions(data=data), tell)
+            verified = verify_response(home, [], VerifyOptions(data=data, jobs=jobs), tell)
             note("demo: building the index")
             built = build_response(home, "default", probe=False, budget_s=None, on_progress=tell)
         _keep_query(home)

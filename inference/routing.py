@@ -176,6 +176,7 @@ def _route_runs(claim: Claim, ground: Ground, shelf: Shelf) -> Finding | Need:
     claimed = {other.conditions.dataset for other in ground.artifact.claims if other.metric in ON_A_SET}
     for data in sorted(shelf.all_for(ground.labels), key=lambda data: data.name not in claimed):
         fitting = _doing(task, _fitting("runs", ground, data))
+        fitting = [probe for probe in fitting if not (probe.info.open_labels and claimed) or data.name in claimed]
         if fitting:
             return _need(fitting[0], claim, ground, data)
     shows = _doing(task, _fitting("runs", ground, None))

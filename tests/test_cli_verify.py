@@ -47,7 +47,7 @@ def run(home: Home, models: list[Artifact], tmp_path: Path, monkeypatch: pytest.
     """Runs `verify` with a worker that answers by rule; both models are trusted."""
 
     class Ruled(RuledWorker):
-        def __init__(self, modules: object, device: str = "cpu") -> None:
+        def __init__(self, modules: object, device: str = "cpu", without: frozenset[str] = frozenset()) -> None:
             super().__init__(tmp_path / "log")
 
         def __enter__(self) -> Ruled:

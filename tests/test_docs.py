@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import pkgutil
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -15,14 +18,23 @@ import typer
 
 from cli.main import app
 from cli.reference import REFERENCE, command_names, render_reference
+from graph.claims import REASON_CODES, VERDICTS, Evidence
 from graph.contracts import schemas
+from inference.probes import PROBES
+from inference.probes.reference import REFERENCE as PROBES_PAGE
+from inference.probes.reference import render_probes
 
 DOCUMENTS = (
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/architecture.md",
+    "docs/decisions/README.md",
     "docs/formulas.md",
+    "docs/probes.md",
+    "docs/sandbox.md",
+    "docs/verification.md",
+    "benchmarks/README.md",
     "examples/README.md",
     "examples/data/README.md",
     "examples/train/README.md",
@@ -57,6 +69,49 @@ def test_the_command_reference_is_the_generated_one() -> None:
     assert REFERENCE.read_text(encoding="utf-8") == render_reference(), "run `python -m cli.reference`"
 
 
+def test_the_page_of_the_probes_is_the_generated_one() -> None:
+    page = render_probes()
+    assert PROBES_PAGE.read_text(encoding="utf-8") == page, "run `make schemas`"
+    for name, probe in PROBES.items():
+        assert f"| `{name}` {probe.info.version} |" in page
+        assert f"| `{name}` | {probe.info.declared or '–'} | {probe.info.control} |" in page
+
+
+def test_the_page_of_verification_names_every_code_and_real_fields(repository: Path) -> None:
+    text = (repository / "docs" / "verification.md").read_text(encoding="utf-8")
+    codes = text.partition("| reason code |")[2].partition("\n\n")[0]
+    first_cells = " ".join(line.split("|")[1] for line in codes.splitlines() if line.startswith("| `"))
+    assert sorted(re.findall(r"`(\w+)`", first_cells)) == sorted(REASON_CODES)
+    assert set(re.findall(r"(?m)^\| (\w+) \|", text)) >= set(VERDICTS)
+    fields = text.partition("| fields | they say |")[2].partition("\n\n")[0]
+    named = " ".join(line.split("|")[1] for line in fields.splitlines() if line.startswith("| `"))
+    assert set(re.findall(r"`(\w+)`", named)) <= set(Evidence.model_fields)
+
+
+def test_decisions_are_numbered_without_gap_and_listed(repository: Path) -> None:
+    folder = repository / "docs" / "decisions"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    files = sorted(folder.glob("0*.md"))
+    assert [int(file.name[:4]) for file in files] == list(range(1, len(files) + 1))
+    rows = []
+    for file in files:
+        first = file.read_text(encoding="utf-8").splitlines()[0]
+        number, title = re.fullmatch(r"# (\d+)\. (.+)", first).groups()  # type: ignore[union-attr]
+        assert int(number) == int(file.name[:4])
+        rows.append(f"| {number} | [{title}]({file.name}) |")
+    assert re.findall(r"(?m)^\| \d+ \|.*$", index) == rows
+
+
+def test_files_named_in_the_architecture_exist(repository: Path) -> None:
+    text = (repository / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/]+\.py|[\w/]+/)`", text))
+    places = (repository, repository / "inference", repository / "graph")
+    missing = [name for name in named if not any((place / name).exists() for place in places)]
+    assert missing == [] and len(named) > 12
+    rooms = {f"{path.parent.name}/" for path in (repository / "inference").glob("*/__init__.py")}
+    assert rooms <= named
+
+
 def _commands(text: str) -> list[list[str]]:
     lines = re.findall(r"```console\n(.*?)```", text, re.DOTALL) + re.findall(r"`(matchgraph [^`]+)`", text)
     found = []
@@ -76,6 +131,24 @@ def test_every_command_of_the_readme_exists(repository: Path) -> None:
         assert words in known, command
         options = {word.partition("=")[0] for word in command if word.startswith("--")}
         assert options <= _options(words), command
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_readme_work_one_after_another(repository: Path, tmp_path: Path) -> None:
+    """As written, in a fresh home, from the root of a clone."""
+    blocks = re.findall(r"```console\n(.*?)```", (repository / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    environment = {**os.environ, "MATCHGRAPH_HOME": str(tmp_path / "home"), "COLUMNS": "200"}
+    said = {}
+    for command in _commands(f"```console\n{blocks[1]}```"):
+        done = subprocess.run(  # noqa: S603 - our own commands
+            [sys.executable, "-m", "cli.main", *command],
+            cwd=repository, env=environment, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, (command, done.stderr[-1_000:])
+        said[command[0]] = said.get(command[0], "") + done.stdout
+    assert set(said) >= {"ingest", "verify", "show", "build", "search", "outcome", "evaluate"}
+    assert "refuted" in said["show"] and "digits-mobilevit-shuffled" in said["build"]
+    assert "1. code-or-prose" in said["search"]
 
 
 def _options(words: tuple[str, ...]) -> set[str]:

@@ -250,4 +250,5 @@ def test_manifest_in_a_models_folder_speaks_for_it(tmp_path: Path) -> None:
 def test_examples_are_loadable_and_claim_what_their_cards_say(repository: Path) -> None:
     entries = list(read_source(repository / "examples" / "models"))
     assert {entry.bucket for entry in entries} == {"loadable"} and len(entries) >= 3
-    assert all(entry.artifact and entry.artifact.claims for entry in entries)
+    silent = [entry.artifact.id for entry in entries if entry.artifact and not entry.artifact.claims]
+    assert silent == ["tiny-flux-shapes"]  # adherence is no metric of `model-index`

@@ -48,9 +48,9 @@ class ProbeInfo:
     none; `modules` what the worker imports for it; `control` the negative control whose result goes into the record;
     `declared` the thresholds that "works" means here, in words with numbers. `settings` names the fields of a claim's
     scope that a run takes over (`RunTask.settings`), `covered` those settings whose measurements a run without any
-    brings as well. `alone`: it measures time, nothing else may run meanwhile. `on_demand`: it takes long and
-    runs only where a claim speaks of what it measures. `architecture`: it also runs on the bare architecture with
-    initialised weights.
+    brings as well. `alone`: it measures time, nothing else may run meanwhile. `on_demand`: it takes long and runs only
+    where a claim speaks of what it measures. `open_labels`: the model takes any labels, so that a set which its claims
+    do not name says little. `architecture`: it also runs on the bare architecture with initialised weights.
     """
 
     name: str
@@ -65,6 +65,7 @@ class ProbeInfo:
     covered: tuple[tuple[str, str | int], ...] = ()
     alone: bool = False
     on_demand: bool = False
+    open_labels: bool = False
     architecture: bool = False
 
 

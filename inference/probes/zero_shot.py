@@ -69,6 +69,7 @@ class ZeroShotProbe:
         version="1",
         metrics=("accuracy", "f1", "runs"),
         tasks=TASKS[:1],
+        open_labels=True,
         needs="text",
         control="the same answers against shuffled labels, and answers to sentences without a label, must be chance",
         declared=f"{RUNS_DECLARED}; hypothesis template {TEMPLATE!r}",
