@@ -39,6 +39,7 @@ format: $(INSTALLED)
 schemas: $(INSTALLED)
 	@$(BIN)/python -m graph.contracts
 	@$(BIN)/python -m graph.formulas
+	@$(BIN)/python -m inference.probes.reference
 	@$(BIN)/python -m cli.reference
 
 # The tables of digests that make the examples trusted and their data sets known.
@@ -47,6 +48,10 @@ known: $(INSTALLED)
 
 # Long runs; their results are committed under benchmarks/.
 battery: $(INSTALLED)
+	@$(BIN)/python benchmarks/verdicts/lies.py
+	@$(BIN)/python benchmarks/hostile/hostile.py
+	@$(BIN)/python benchmarks/verify/examples.py --jobs 2 --write
+	@$(BIN)/python benchmarks/sandbox/setup.py
 	@$(BIN)/python benchmarks/retrieval/apibench.py ../shared/data/apibench
 
 clean:

@@ -7,12 +7,13 @@ from typing import Final
 from graph.claims import Claim, Scope
 from inference.data.sets import same_name
 from inference.ground import Ground
+from inference.models.pictures import own_size
 from inference.probes.base import Measurement
 from inference.results import UnitResult
 from inference.scopes import is_same_device, plain_scope, stated_scope
 
 _SILENT: Final = frozenset({"runs", "accuracy", "f1", "perplexity", "loss_points", "loss_relative"})
-"""Metrics whose probes show items at the model's own size and need not say it."""
+"""Metrics whose probes show pictures at the size of the model's own processor."""
 _OF_ANSWERS: Final = ("dataset", "runtime", "precision", "loader", "steps", "size", "reference")
 _RELEVANT: Final[dict[str, tuple[str, ...]]] = {
     "parameters": (), "labels": (), "context": (), "loads": ("loader",), "exports": (), "fine_tunes": (),
@@ -53,9 +54,12 @@ def unmatched(claim: Claim, ground: Ground, result: UnitResult) -> tuple[str, st
     nearest = min(range(len(found)), key=lambda place: len(differs[place]))
     first = differs[nearest][0]
     wanted = claim.value if first == "value" else getattr(stated, first)
+    name = first.replace("_", " ")
     instead = sorted({str(_got(first, ground, measurement) or "none") for measurement in found})
-    line = f"it is about {first.replace('_', ' ')} {wanted}; measured was {', '.join(instead)[:200]}"
-    return _CODES.get(first, "not_runnable"), line
+    seen = f"measured was {', '.join(instead)[:200]}"
+    if wanted is None:
+        return "underspecified", f"it names no {name}; {seen}"
+    return _CODES.get(first, "not_runnable"), f"it is about {name} {wanted}; {seen}"
 
 
 def whole_measurements(result: UnitResult, metric: str | None = None) -> list[Measurement]:
@@ -92,7 +96,7 @@ def _differences(claim: Claim, ground: Ground, result: UnitResult, measurement: 
         name
         for name in _RELEVANT.get(claim.metric, tuple(Scope.model_fields))
         if name not in ("note", "device")
-        and not _same(name, claim, getattr(stated, name), _got(name, ground, measurement))
+        and not _same(name, getattr(stated, name), _got(name, ground, measurement))
     ]
     if stated.device and claim.metric not in _ANYWHERE and not is_same_device(stated.device, result.device):
         differs.insert(0, "device")
@@ -115,15 +119,15 @@ def _got(name: str, ground: Ground, measurement: Measurement) -> str | int | Non
         return ground.facts.dtype.lower() if ground.facts is not None and ground.facts.dtype else "float32"
     if got is None and name == "loader":
         return own_loader(ground)
+    if got is None and name == "size" and measurement.metric in _SILENT and ground.facts is not None:
+        return own_size(ground.facts.files)
     return got
 
 
-def _same(name: str, claim: Claim, wanted: str | int | None, got: str | int | None) -> bool:
+def _same(name: str, wanted: str | int | None, got: str | int | None) -> bool:
     if wanted is None or wanted == got:
         return True
-    if name == "dataset":
-        return same_name(str(wanted), str(got))
-    return name == "size" and got is None and claim.metric in _SILENT
+    return name == "dataset" and same_name(str(wanted), str(got))
 
 
 def _bare(format_name: str) -> str:

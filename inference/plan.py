@@ -19,6 +19,7 @@ from inference.executor import VerifyOptions, VerifyProgress, check_options, ope
 from inference.ground import Ground, Shelf
 from inference.pace import Pace
 from inference.probes import PROBES
+from inference.probes.zero_shot import entails
 from inference.routing import Need, route
 from inference.settle import Settled, settle_all
 from inference.units import Settings, Unit, plan_units
@@ -225,7 +226,8 @@ def _imagined(name: str, lacking: Iterable[_Lacking]) -> Iterator[LabelledSet]:
     for each in lacking:
         subject = each.ground.subject
         for kind in _kinds(each.claim.metric, subject.task):
-            labels = tuple(sorted(subject.labels)) if kind in ("text", "image", "tokens") else ()
+            named = kind in ("text", "image", "tokens") and not entails(subject.labels)  # that takes any labels
+            labels = tuple(sorted(subject.labels)) if named else ()
             if (kind, labels) not in seen:
                 seen.add((kind, labels))
                 shown = (" ".join(labels),) if kind == "tokens" else labels

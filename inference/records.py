@@ -29,6 +29,8 @@ _NEVER_OBSERVED: Final = ("loads", "runs")
 _PATHS: Final = re.compile(r"(?<![\w./])(?:/[\w.+@~-]+){2,}/?|(?<![\w])[A-Za-z]:\\[^\s'\"]+")
 UNSEALED: Final = ""
 """The id of a record that is not sealed yet: only what is news gets sealed."""
+NOT_RUN_YET: Final = "budget"
+"""Reason code of a record that takes back what was decided on other files of the model."""
 _MEASURED_ANEW: Final = ("id", "time_us", "duration_s", "durations_s", "attempt")
 
 
@@ -188,26 +190,31 @@ class History:
     """What is recorded about one artifact, to tell news from repetition."""
 
     def __init__(self, records: Iterable[Evidence]) -> None:
-        self._newest: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._told: dict[tuple[str, ...], tuple[tuple[str | None, ...], list[dict[str, Any]]]] = {}
         self._decided: dict[str, str | None] = {}
         for record in records:
             self.add(record)
 
     def add(self, record: Evidence) -> None:
         """Take a record into account."""
-        self._newest[_key(record)] = _substance(record)
+        key, made_from = _key(record), _made_from(record)
+        before, told = self._told.get(key, (made_from, []))
+        self._told[key] = (made_from, [*told, _substance(record)] if before == made_from else [_substance(record)])
         if record.claim is not None and _is_attempt(record) and record.verdict != "error":
             self._decided[record.claim] = _model_digest(record)
 
     def is_news(self, record: Evidence) -> bool:
         """Whether a record says anything new.
 
-        Not the same again, and not "cannot be tried now" about a claim that was decided on these weights: a set that
-        is not given today takes back nothing.
+        Not what was said before about the same weights by the same unit, and not "cannot be tried now" about a claim that was decided on these weights: a set that
+        is not given today takes back nothing. NOT_RUN_YET is news only about a claim that was decided on other weights.
         """
-        if self._newest.get(_key(record)) == _substance(record):
+        made_from, told = self._told.get(_key(record), ((), []))
+        if made_from == _made_from(record) and _substance(record) in told:
             return False
-        if _is_attempt(record) or record.claim not in self._decided:
+        if record.claim not in self._decided:
+            return record.reason_code != NOT_RUN_YET
+        if _is_attempt(record):
             return True
         weights = _model_digest(record)
         return weights is not None and weights != self._decided[record.claim]
@@ -225,7 +232,12 @@ def _model_digest(record: Evidence) -> str | None:
 def _key(record: Evidence) -> tuple[str, ...]:
     if record.claim is not None:
         return "claim", record.claim
-    return "observation", record.metric, record.scope.model_dump_json()
+    return "observation", record.method, record.unit_id or "", record.metric, record.scope.model_dump_json()
+
+
+def _made_from(record: Evidence) -> tuple[str | None, ...]:
+    """Weights and unit of work: while they stay, what was said once need not be said again after something else."""
+    return _model_digest(record), record.unit_id
 
 
 def _substance(record: Evidence) -> dict[str, Any]:

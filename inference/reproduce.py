@@ -114,7 +114,9 @@ def _checked(settled: Settled, record: Evidence) -> Evidence | None:
 
 
 def _run_again(settled: Settled, record: Evidence, options: VerifyOptions, without: frozenset[str]) -> Evidence:
-    unit = _unit(settled, record, options.device, options.level)
+    interval = record.interval
+    level = interval.level if interval is not None and 0.5 <= interval.level < 1 else options.level
+    unit = _unit(settled, record, options.device, level)
     with (
         Zygote(sorted(PROBES[unit.probe].info.modules), device=unit.device, without=without) as zygote,
         machine(alone=unit.alone, is_over=lambda: False),

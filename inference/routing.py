@@ -169,7 +169,8 @@ def _route_metric(claim: Claim, ground: Ground, shelf: Shelf) -> Finding | Need:
 def _route_runs(claim: Claim, ground: Ground, shelf: Shelf) -> Finding | Need:
     """A labelled set that fits, those of the artifact's own claims first; else whatever shows that it runs at all."""
     capability = ground.capability(claim.capability, claim.subject)
-    task = full_task(capability.task) if capability is not None else full_task(claim.conditions.note or "")
+    named = full_task(claim.conditions.note or "")
+    task = named or (full_task(capability.task) if capability is not None else None)
     own = ground.subject.task
     if task is None or own is None:
         return unverifiable("not_runnable", "its files do not say which task the model does")

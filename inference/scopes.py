@@ -31,6 +31,8 @@ _AGAINST: Final = re.compile(
 )
 _BATCHES: Final = re.compile(r"\bbatch(?:[ _-]?size)?(?:[ _-]of)?\s*[=:]?[ _-]?(?P<count>\d{1,5})\b", re.IGNORECASE)
 _STEPS: Final = re.compile(r"(?<![\d.\u2013-])(?<!\d to )(?P<count>\d{1,4})[ -]?steps?\b", re.IGNORECASE)
+_SEVERAL_STEPS: Final = re.compile(r"\b\d{1,4} ?(?:-|\u2013|to|or|and) ?\d{1,4}[ -]?steps?\b", re.IGNORECASE)
+_MOST_STEPS: Final = 1_000
 _SIZES: Final = re.compile(r"\b(?P<width>\d{2,5})\s?[x×]\s?(?P<height>\d{2,5})\b", re.IGNORECASE)
 _RUNTIMES: Final = re.compile(
     r"\b(?:onnx[ _-]?runtime|onnxrt|ort|onnx|core[ _-]?ml|tf[ _-]?lite|tensorflow(?: lite)?|litert|tensor[ _-]?rt|"
@@ -127,6 +129,18 @@ def named_steps(scope: Scope) -> int | None:
     return scope.steps or _count(_STEPS.search(scope.note or ""))
 
 
+def several_steps(scope: Scope) -> str | None:
+    """The words of a scope that name more than one number of steps; None where none do.
+
+    Examples
+    --------
+    >>> several_steps(Scope(note="draws in 1-4 steps")), several_steps(Scope(note="1-4 steps", steps=4))
+    ('1-4 steps', None)
+    """
+    found = _SEVERAL_STEPS.search(scope.note or "") if scope.steps is None else None
+    return found.group() if found else None
+
+
 def named_size(scope: Scope) -> str | None:
     """The picture size that a scope names, as "256x256"."""
     found = _SIZES.search(scope.size or "") or _SIZES.search(scope.note or "")
@@ -179,7 +193,7 @@ def plain_precision(name: str) -> str:
 def stated_scope(claim: Claim) -> Scope:
     """All that a claim says about its conditions: the fields given, and what its note names, each by its plain name.
 
-    The note itself is left out. A claim about steps states them as its value and not as its condition.
+    The note itself is left out. A claim about steps is tried with as many as it states, where its scope names none.
     """
     given = claim.conditions
     return Scope(
@@ -190,7 +204,7 @@ def stated_scope(claim: Claim) -> Scope:
         batch_size=named_batch_size(given),
         threads=given.threads,
         loader=named_loader(given),
-        steps=None if claim.metric == "steps" and given.steps is None else named_steps(given),
+        steps=_own_steps(claim) if claim.metric == "steps" and given.steps is None else named_steps(given),
         size=None if claim.metric == "max_pixels" and given.size is None else named_size(given),
         reference=named_reference(given),
     )
@@ -199,6 +213,13 @@ def stated_scope(claim: Claim) -> Scope:
 def plain_scope(scope: Scope) -> Scope:
     """A scope that was measured, each field by its plain name, as `stated_scope` has it."""
     return stated_scope(Claim(id="", artifact="", metric="", conditions=scope.model_copy(update={"note": None})))
+
+
+def _own_steps(claim: Claim) -> int | None:
+    """The steps that a claim about steps is to be tried with: its value, where that is a number of steps it allows."""
+    value = claim.value
+    allows = isinstance(value, int | float) and claim.comparator not in ("<", ">")
+    return int(value) if allows and value in range(1, _MOST_STEPS + 1) else None  # type: ignore[arg-type]
 
 
 def _count(found: re.Match[str] | None) -> int | None:

@@ -15,10 +15,11 @@ from graph.claims import Claim, Evidence
 from graph.events import now_us
 from graph.home import Home
 from graph.store.evidence import all_evidence, append_evidence
+from inference.findings import unverifiable
 from inference.ground import Ground, Shelf, survey
 from inference.models.digests import FileDigests
 from inference.models.locate import locate_model
-from inference.records import History, evidence_of, observations_of_files, sealed
+from inference.records import NOT_RUN_YET, History, evidence_of, observations_of_files, sealed
 from inference.routing import Finding, Need, observation_needs, route
 from inference.sandbox.layers import switched_off
 
@@ -116,7 +117,10 @@ def settle_all(
 def _records(settled: Settled) -> list[Evidence]:
     now = now_us()
     claims = [evidence_of(claim, finding, settled.ground, None, now) for claim, finding in settled.findings]
-    return [*observations_of_files(settled.ground, now), *claims]
+    changed = unverifiable(NOT_RUN_YET, "the model's files have changed, and nothing was run on these yet")
+    waiting = [claim for claim, _ in settled.waiting if claim is not None]
+    outdated = [evidence_of(claim, changed, settled.ground, None, now) for claim in waiting]
+    return [*observations_of_files(settled.ground, now), *claims, *outdated]
 
 
 def news(connection: Connection, artifact: str, records: Iterable[Evidence]) -> list[Evidence]:

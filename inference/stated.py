@@ -9,7 +9,7 @@ from graph.metrics import METRICS
 from inference.findings import ARITHMETIC, ARITHMETIC_VERSION, Finding, unverifiable
 from inference.ground import Ground
 from inference.printed import printed_unit
-from inference.scopes import named_device, named_precision, named_reference, stated_scope
+from inference.scopes import named_device, named_precision, named_reference, several_steps, stated_scope
 from inference.verdicts import Judgement
 
 NOT_RUNNABLE: Final = frozenset({"price", "license_allows", "api_exists", "tool_listed"})
@@ -44,6 +44,9 @@ def as_stated(claim: Claim, ground: Ground) -> Finding | None:
         return unverifiable("underspecified", "it does not say on which device: a CPU may be any")
     if claim.metric in RATIOS and not _says_against_what(claim):
         return unverifiable("underspecified", "it does not say what was changed: batch, number format or runtime")
+    steps = several_steps(claim.conditions) if claim.metric != "steps" else None
+    if steps is not None:
+        return unverifiable("underspecified", f"{steps} are several numbers: it does not say at which one")
     if claim.metric in ON_A_SET and not claim.conditions.dataset:
         return unverifiable("underspecified", "it does not say on which labelled set")
     return None

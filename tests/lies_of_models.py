@@ -191,16 +191,17 @@ def _pairs(model: str, *rows: tuple[Any, ...]) -> list[Change]:
 _PICTURES = "preprocessor_config.json"
 _FLUX_TOKENS = ("tokenizer/tokenizer.json", "text_encoder"), ("tokenizer_2/tokenizer.json", "text_encoder_2")
 _RUNS, _LOADS = Stated("runs", ">=", None, "does its task"), Stated("loads", "=", None, "every tensor is there")
-_TOPICS = Stated("accuracy", ">=", 85.0, "at least 85 % right", "topic-lines")
+_TOPICS = Stated("accuracy", ">=", 75.0, "at least 75 % right", "topic-lines")
 _TAGS = Stated("accuracy", ">=", 94.0, "at least 94 % of the words have the right tag", "name-lines")
 CHANGES: Sequence[Change] = (
     *_pairs(
         "digits-mobilevit",
         ("shuffled", weights(shuffled()), weights(nudged())),
         ("labels-moved", labels_moved(1, head=False), labels_moved(1, head=True)),
-        ("not-rescaled", settings(_PICTURES, do_rescale=False),
-         settings(_PICTURES, rescale_factor=1 / 127.5, image_mean=[1.0] * 3, image_std=[1.0] * 3)),
-        ("ink-inverted", settings(_PICTURES, image_std=[-0.5] * 3), settings(_PICTURES, do_flip_channel_order=True)),
+        ("other-brightness", settings(_PICTURES, rescale_factor=1 / 4000),
+         settings(_PICTURES, rescale_factor=1 / 255.01)),
+        ("other-colours", settings(_PICTURES, rescale_factor=-1 / 255),
+         settings(_PICTURES, do_flip_channel_order=True)),  # the pictures are grey
         ("half-the-size", settings(_PICTURES, size={"height": 16, "width": 16}),
          settings(_PICTURES, crop_size={"height": 16, "width": 16})),
         ("rounded", weights(rounded(1)), weights(rounded(8))),
@@ -223,22 +224,21 @@ CHANGES: Sequence[Change] = (
         ("vocabulary-moved", vocabulary_moved(None), vocabulary_moved("bert.embeddings.word_embeddings.weight")),
         ("labels-moved", labels_moved(1, head=False), labels_moved(1, head=True), _TAGS),
         ("layer-zeroed", weights(zeroed("layer.1.")), weights(nudged("layer.1."))),
-        ("other-heads", settings("config.json", num_attention_heads=1),
-         settings("config.json", attention_probs_dropout_prob=0.5)),
+        ("other-norm", settings("config.json", layer_norm_eps=10.0), settings("config.json", layer_norm_eps=1e-11)),
         ("shuffled", weights(shuffled()), weights(rounded(12)), _TAGS),
     ),
     *_pairs(
         "topic-nli",
         ("labels-swapped", labels_moved(1, head=False), labels_moved(1, head=True), _TOPICS),
         ("vocabulary-moved", vocabulary_moved(None), vocabulary_moved("bert.embeddings.word_embeddings.weight")),
-        ("tenth-shuffled", weights(every_tenth(shuffled())), weights(every_tenth(nudged()))),
+        ("layer-shuffled", weights(shuffled("layer.0.")), weights(nudged("layer.0."))),
         ("shuffled", weights(shuffled()), weights(nudged()), _RUNS),
     ),
     *_pairs(
         "pydoc-llama",
         ("shuffled", weights(shuffled()), weights(nudged())),
         ("vocabulary-moved", vocabulary_moved(None), vocabulary_moved("model.embed_tokens.weight")),
-        ("rounded", weights(rounded(1)), weights(rounded(8))),
+        ("rounded", weights(rounded(0)), weights(rounded(8))),
         ("layer-zeroed", weights(zeroed("layers.1.")), weights(nudged("layers.1."))),
         ("other-rotation", settings("config.json", rope_parameters={"rope_theta": 2.0, "rope_type": "default"}),
          settings("config.json", rope_parameters={"rope_theta": 10001.0, "rope_type": "default"})),

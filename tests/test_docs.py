@@ -134,21 +134,23 @@ def test_every_command_of_the_readme_exists(repository: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_commands_of_the_readme_work_one_after_another(repository: Path, tmp_path: Path) -> None:
     """As written, in a fresh home, from the root of a clone."""
     blocks = re.findall(r"```console\n(.*?)```", (repository / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    environment = {**os.environ, "MATCHGRAPH_HOME": str(tmp_path / "home"), "COLUMNS": "200"}
+    environment = {**os.environ, "MATCHGRAPH_HOME": str(tmp_path / "home"), "COLUMNS": "80"}
     said = {}
     for command in _commands(f"```console\n{blocks[1]}```"):
-        done = subprocess.run(  # noqa: S603 - our own commands
+        done = subprocess.run(
             [sys.executable, "-m", "cli.main", *command],
             cwd=repository, env=environment, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert done.returncode == 0, (command, done.stderr[-1_000:])
-        said[command[0]] = said.get(command[0], "") + done.stdout
+        said[command[0]] = said.get(command[0], "") + "".join(done.stdout.split())  # tables break names into lines
     assert set(said) >= {"ingest", "verify", "show", "build", "search", "outcome", "evaluate"}
-    assert "refuted" in said["show"] and "digits-mobilevit-shuffled" in said["build"]
-    assert "1. code-or-prose" in said["search"]
+    assert "67of144=46.53" in said["show"] and "runsrefutedattierartifact" in said["build"]
+    assert "digits-mobilevitisahead" in said["evaluate"]
+    assert "1.code-or-prose(model)" in said["search"]
 
 
 def _options(words: tuple[str, ...]) -> set[str]:

@@ -18,9 +18,10 @@ def compute_known_models(examples: Path = EXAMPLES) -> dict[str, str]:
     from graph.artifacts import Artifact, Source, Weights
     from inference.ground import survey
     from inference.models.digests import FileDigests
+    from inference.models.facts import looks_like_model
     from inference.models.locate import MINILM, packaged_minilm
 
-    folders = {folder.name: folder for folder in (examples / "models").glob("*") if (folder / "config.json").exists()}
+    folders = {folder.name: folder for folder in (examples / "models").glob("*") if looks_like_model(folder)}
     packaged = packaged_minilm()
     if packaged is not None:
         folders[MINILM] = packaged

@@ -118,8 +118,7 @@ def judge(
             return failed("oom", "killed by the system: probably out of memory")
         if exit_code == -signal.SIGSYS:
             return failed("crashed", "made a system call of another processor")
-        ended = f"signal {signal.Signals(-exit_code).name}" if exit_code < 0 else f"exit code {exit_code}"
-        return failed("crashed", f"ended by {ended} without an answer")
+        return failed("crashed", f"ended by {_end(exit_code)} without an answer")
     try:
         reply = _Reply.model_validate_json(second)
     except ValidationError:
@@ -127,3 +126,11 @@ def judge(
     if reply.failure is not None or reply.raw is None:
         return failed(reply.failure or "crashed", reply.what)
     return Answer(json.dumps(reply.raw).encode(), None, "", layers, duration_s)
+
+
+def _end(exit_code: int) -> str:
+    """An exit code in words; signals between the named ones (35..63) have a number alone."""
+    if exit_code >= 0:
+        return f"exit code {exit_code}"
+    named = {int(each): each.name for each in signal.Signals}
+    return f"signal {named.get(-exit_code, -exit_code)}"

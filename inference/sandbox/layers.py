@@ -29,15 +29,17 @@ LAYERS: Final[dict[str, str]] = {
 }
 """Layer → what it means while it is active, as evidence records name it; landlock comes with its ABI: `landlock:7`."""
 NOT_CONFINED: Final = (
-    "this machine cannot confine a stranger's model (it takes landlock, and seccomp or a network namespace): "
+    "this machine cannot confine a stranger's model (it takes landlock and seccomp): "
     "run it only if you trust it, with `--trust NAME`"
 )
 
 
 def confines(layers: Collection[str]) -> bool:
-    """Whether these layers suffice for a model that nobody vouches for: files confined and the network denied."""
-    names = {layer.partition(":")[0] for layer in layers}
-    return "landlock" in names and bool(names & {"seccomp", "net_namespace"})
+    """Whether these layers suffice for a model that nobody vouches for: files confined and the network denied.
+
+    A network namespace alone does not deny it: sockets that have a path reach the machine's own services through it.
+    """
+    return {"landlock", "seccomp"} <= {layer.partition(":")[0] for layer in layers}
 
 
 def switched_off(setting: str) -> frozenset[str]:

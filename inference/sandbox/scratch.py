@@ -71,12 +71,11 @@ def _empty(top: int) -> None:
             if not _is_folder(name, top):
                 os.unlink(name, dir_fd=top)
                 continue
-            os.chmod(name, 0o700, dir_fd=top)
-            inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
+            inner = _opened(name, top)
             try:
                 for inside in os.listdir(inner):  # noqa: PTH208 - of a descriptor
                     if _is_folder(inside, inner):
-                        os.chmod(inside, 0o700, dir_fd=inner)
+                        os.close(_opened(inside, inner))  # one that cannot be entered cannot be moved either
                         moved += 1
                         os.rename(inside, f".{os.getpid()}-{moved}-{time.time_ns()}", src_dir_fd=inner, dst_dir_fd=top)
                     else:
@@ -84,6 +83,18 @@ def _empty(top: int) -> None:
             finally:
                 os.close(inner)
             os.rmdir(name, dir_fd=top)
+
+
+def _opened(name: str, parent: int) -> int:
+    """A descriptor of a folder in a folder; its mode is changed only where it must be, because that follows links."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    with contextlib.suppress(PermissionError):  # never for root, whose change of mode would be worth a race
+        found = os.open(name, flags, dir_fd=parent)
+        if os.fstat(found).st_mode & stat.S_IRWXU == stat.S_IRWXU or os.geteuid() == 0:
+            return found
+        os.close(found)
+    os.chmod(name, 0o700, dir_fd=parent)
+    return os.open(name, flags, dir_fd=parent)
 
 
 def _is_folder(name: str, parent: int) -> bool:

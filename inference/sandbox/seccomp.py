@@ -31,6 +31,8 @@ _LAST_KNOWN: Final = 462
 _X32: Final = 0x4000_0000
 _CLONE_THREAD: Final = 0x0001_0000
 _PRCTL_PDEATHSIG: Final = 1
+_FILE_CONTROLS: Final = (0x6600, 0x5800, 0x9400)
+"""Groups of ioctl for files and file systems: they change the flags of files that are open for reading alone."""
 
 NUMBERS: Final[dict[str, tuple[int | None, int | None]]] = {
     # network: no socket can be had at all
@@ -54,10 +56,13 @@ NUMBERS: Final[dict[str, tuple[int | None, int | None]]] = {
     "fsetxattr": (190, 7), "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16),
     "truncate": (76, 45), "open": (2, None), "openat": (257, 56), "openat2": (437, 437), "creat": (85, None),
     "mknod": (133, None), "mknodat": (259, 33), "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265),
-    "fanotify_init": (300, 262), "ioctl": (16, 29), "fcntl": (72, 25),
-    # memory and messages that outlast a process or are not counted as its own
+    "fanotify_init": (300, 262), "inotify_init": (253, None), "inotify_init1": (294, 26),
+    "inotify_add_watch": (254, 27), "ioctl": (16, 29), "fcntl": (72, 25),
+    # memory and messages that outlast a process, are not counted as its own, or are another's: ids can be guessed
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "shmat": (30, 196),
-    "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
+    "shmctl": (31, 195), "msgget": (68, 186), "msgsnd": (69, 189), "msgrcv": (70, 188), "msgctl": (71, 187),
+    "semget": (64, 190), "semop": (65, 193), "semtimedop": (220, 192), "semctl": (66, 191), "mq_open": (240, 180),
+    "mq_unlink": (241, 181), "io_setup": (206, 0),
     # the machine
     "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51), "open_tree": (428, 428),
     "move_mount": (429, 429), "fsopen": (430, 430), "fsconfig": (431, 431), "fsmount": (432, 432),
@@ -106,8 +111,9 @@ def refused_calls(process: int) -> list[Rule]:
         Rule("openat", (Where(2, truncating[0], mask=truncating[1]),)),
         *(Rule(name, others) for name in ("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")),
         *(Rule(name, another) for name in ("prlimit64", "sched_setaffinity")),
-        *(Rule("fcntl", (Where(1, command),)) for command in (8, 10, 15)),  # whom to signal, and how
+        *(Rule("fcntl", (Where(1, command),)) for command in (8, 10, 15, 1024, 1026)),  # whom to signal, leases
         *(Rule("ioctl", (Where(1, command),)) for command in (0x5412, 0x541C, 0x8901, 0x8902)),  # terminals, signals
+        *(Rule("ioctl", (Where(1, group, mask=0xFF00),)) for group in _FILE_CONTROLS),
     ]
     named = {rule.call for rule in special}
     return [*special, *(Rule(name) for name in NUMBERS if name not in named)]

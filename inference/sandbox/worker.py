@@ -69,6 +69,7 @@ def main(descriptor: int, start: dict[str, Any]) -> None:
             importlib.import_module(module)
         if start["modules"]:
             _probes(worker)
+            importlib.import_module("inference.models.pickled")  # or each child pays for it
         _quiet()
     except ImportError as error:
         _send(channel, {"ready": False, "what": _one_line(error)})
