@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from cli.output import clean, show_value
+from cli.output import clean, shorten, show_value
 from graph.errors import InputError
 from graph.model_comparison import ComparedModel, ComparedPair, EvaluateModelsResponse
+
+_MARKDOWN: Final = re.compile(r"([\\\\|`<>*])")
+_LONGEST_CELL: Final = 1_000
+"""Characters of a name or a reason in the report; --json has all."""
 
 
 def about_data(answer: EvaluateModelsResponse) -> str:
@@ -15,7 +21,7 @@ def about_data(answer: EvaluateModelsResponse) -> str:
     data = answer.data
     part = f"{data.items} of {data.of_items} items (seed {data.seed})" if data.items < data.of_items else ""
     labels = f", {len(data.labels)} labels" if data.labels else ""
-    guess = f"; guessing {data.majority_label!r} gets {100 * data.majority:.2f} %" if data.majority_label else ""
+    guess = f"; guessing {shorten(data.majority_label, 60)!r} gets {100 * data.majority:.2f} %" if data.majority_label else ""
     return f"{data.name}: {part or f'{data.items} items'}{labels}, labels declared by {data.declared_by}{guess}"
 
 
@@ -88,7 +94,7 @@ def report_text(answer: EvaluateModelsResponse) -> str:
     failed = [model for model in answer.models if model.score is None]
     parts += [f"- {_cell(model.name)}: {model.reason_code}: {_cell(model.reason)}" for model in failed]
     parts.append(f"Data digest `{answer.data.digest}`. Times are of one run on this machine ({answer.device}).")
-    parts.append(f"```\n{clean(answer.repeat)}\n```")
+    parts.append(f"    {clean(' '.join(answer.repeat.split()))}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -99,7 +105,9 @@ def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    return clean(" ".join(text.split())).replace("|", "\\|")
+    """Untrusted text on one line, with what markdown would take for a cell's end, code, a tag or a link escaped."""
+    line = _MARKDOWN.sub(r"\\\1", clean(" ".join(text.split())))
+    return shorten(line.replace("](", "]\\("), _LONGEST_CELL)
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -83,7 +83,7 @@ def evaluate_models_command(
     limit: Annotated[int | None, typer.Option("--limit", help="Ask at most so many items, drawn by --seed.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Draws the items of --limit.")] = 0,
     trust: Annotated[list[str] | None, typer.Option("--trust", help="Model or digest that may be run.")] = None,
-    budget_s: Annotated[float | None, typer.Option("--budget-s", help="Stop after so many seconds.")] = None,
+    budget_s: Annotated[float | None, typer.Option("--budget-s", min=0, help="Stop after so many seconds.")] = None,
     device: Annotated[str, typer.Option("--device", help="Where models run.")] = "cpu",
     report: Annotated[Path | None, typer.Option("--report", help="Write it as markdown too.")] = None,
     json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,

@@ -186,7 +186,7 @@ def print_artifact(report: ArtifactReport, *, json_: bool) -> None:
         return
     say(f"{report.name}  ({report.type}, {report.slug})")
     if report.description:
-        say(shorten(report.description, 300))
+        say_wrapped(shorten(report.description, 300))
     ranked = "not ranked" if report.rank is None else f"{report.rank:.2f}"
     say(f"UnfragileRank {ranked} ({report.known_weight:.0f} of 100 known); times matched {report.times_matched} "
         f"by {report.distinct_actors} actors")  # fmt: skip
@@ -198,7 +198,8 @@ def print_artifact(report: ArtifactReport, *, json_: bool) -> None:
     say()
     total = report.declared_total
     of = f" of {total} declared" if total and total != len(report.capabilities) else ""
-    say(f"{len(report.capabilities)} capabilities{of}")
+    count = len(report.capabilities)
+    say(f"{count} {'capability' if count == 1 else 'capabilities'}{of}")
     print_table(
         ["capability", "runs", "in the index", "uri"],
         [(c.name, c.runs, c.indexed, c.uri) for c in report.capabilities],
@@ -214,7 +215,10 @@ def print_artifact(report: ArtifactReport, *, json_: bool) -> None:
         )
     if report.observations:
         say()
-        print_table(["observed", "value", "unit"], [(o.metric, o.measured, o.unit) for o in report.observations])
+        print_table(["observed", "value", "unit"], [
+            (o.metric, shorten(o.measured, 160) if isinstance(o.measured, str) else o.measured, o.unit)
+            for o in report.observations
+        ])
 
 
 def claim_words(claim: object) -> str:
@@ -233,6 +237,8 @@ def measured_words(claim: ClaimReport) -> str | None:
     """What was measured for a claim, with its interval and what kind of interval it is; None where nothing was."""
     if claim.measured is None or claim.interval is None:
         return None if claim.measured is None else show_value(claim.measured)
+    if claim.n is None:  # nothing was sampled: the end of what was tried
+        return f"{show_value(claim.measured)}, {claim.interval.method}"
     low, high = f"{claim.interval.low:.4g}", f"{claim.interval.high:.4g}"
     kind = "whole set" if claim.interval.method == "whole-set" else f"{claim.interval.level:.0%}"
     return f"{show_value(claim.measured)}, {kind} [{low}, {high}], n {claim.n}"

@@ -12,6 +12,7 @@ from inference.findings import NEEDS_WEIGHTS, Finding, unusable, unverifiable
 from inference.ground import Ground
 from inference.intervals import proportion_interval
 from inference.matching import matching, unmatched, whole_measurements
+from inference.probes import PROBES
 from inference.probes.base import Measured, Measurement
 from inference.results import LASTING as LASTING
 from inference.results import UnitResult as UnitResult
@@ -25,6 +26,9 @@ from inference.verdicts import (
     stated_number,
 )
 
+_MADE = frozenset({"size_ratio", "size_bytes", "speedup", "latency_s", "loss_points", "loss_relative"})
+"""Numbers of a form that was made here, in more ways than one."""
+
 
 def conclude(claim: Claim, ground: Ground, result: UnitResult) -> Finding:
     """The verdict on a claim, from the unit that it waited for, or from the loading that already failed."""
@@ -35,7 +39,20 @@ def conclude(claim: Claim, ground: Ground, result: UnitResult) -> Finding:
         flags = (*judgement.flags, "control_failed")
         doubted = replace(judgement, verdict="inconclusive", reason_code=None, reason=held, flags=flags)
         return replace(finding, judgement=doubted)
+    if judgement.verdict == "refuted" and claim.metric == "runs" and _is_foreign(ground, result):
+        held = f"{judgement.reason}; but the model takes any labels, and none of its claims names this set"
+        doubted = replace(judgement, verdict="inconclusive", reason_code="no_data", reason=held)
+        return replace(finding, judgement=doubted)
     return finding
+
+
+def _is_foreign(ground: Ground, result: UnitResult) -> bool:
+    """Whether a model that takes any labels was asked about a set that none of its claims names."""
+    probe = PROBES.get(result.probe)
+    if probe is None or not probe.info.open_labels or result.data is None:
+        return False
+    named = (claim.conditions.dataset or "" for claim in ground.artifact.claims)
+    return not any(same_name(result.data.name, name) for name in named)
 
 
 def _conclude(claim: Claim, ground: Ground, result: UnitResult) -> Finding:
@@ -60,7 +77,7 @@ def _conclude(claim: Claim, ground: Ground, result: UnitResult) -> Finding:
 def _judged(claim: Claim, ground: Ground, result: UnitResult, found: Sequence[Measurement]) -> Finding:
     """The finding by the most ordinary measurement; of `up_to` by whichever reaches furthest."""
     chosen = max(found, key=_reach) if claim.comparator == "up_to" and found[0].holds is None else found[0]
-    judgement = _judge(claim, chosen, result)
+    judgement = _either_way([_judge(claim, other, result) for other in (chosen, *_ways_of(chosen, found))])
     if claim.metric == "loss_relative" and claim.unit != "points":
         judgement = _judge_both(claim, result, chosen, judgement)
     return Finding(
@@ -92,6 +109,25 @@ def _judge(claim: Claim, chosen: Measurement, result: UnitResult) -> Judgement:
     if chosen.interval is not None:
         return judge_interval(float(chosen.value), chosen.interval, claim, METRICS[chosen.metric], chosen.n)
     return judge_exact(float(chosen.value), claim, metric)
+
+
+def _ways_of(chosen: Measurement, found: Sequence[Measurement]) -> list[Measurement]:
+    """Other ways to the same thing, of which a claim does not say which: dynamic and static quantization."""
+    plain = chosen.scope.model_copy(update={"note": None})
+    return [
+        other for other in found
+        if other is not chosen and chosen.metric in _MADE and other.scope.model_copy(update={"note": None}) == plain
+    ]  # fmt: skip
+
+
+def _either_way(judged: Sequence[Judgement]) -> Judgement:
+    """The first judgement, unless another way to the same thing came out the opposite: then it is open."""
+    first = judged[0]
+    others = [other for other in judged if {first.verdict, other.verdict} == {"verified", "refuted"}]
+    if not others:
+        return first
+    reason = f"{first.reason}; made in another way: {others[0].reason}"
+    return replace(first, verdict="inconclusive", reason=reason, flags=(*first.flags, "depends_on_the_way"))
 
 
 def _judge_both(claim: Claim, result: UnitResult, chosen: Measurement, own: Judgement) -> Judgement:

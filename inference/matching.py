@@ -95,8 +95,7 @@ def _differences(claim: Claim, ground: Ground, result: UnitResult, measurement: 
     differs = [
         name
         for name in _RELEVANT.get(claim.metric, tuple(Scope.model_fields))
-        if name not in ("note", "device")
-        and not _same(name, getattr(stated, name), _got(name, ground, measurement))
+        if name not in ("note", "device") and not _same(name, getattr(stated, name), _got(name, ground, measurement))
     ]
     if stated.device and claim.metric not in _ANYWHERE and not is_same_device(stated.device, result.device):
         differs.insert(0, "device")

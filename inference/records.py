@@ -6,6 +6,7 @@ import functools
 import importlib.metadata
 import platform
 import re
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,7 @@ from typing import Any, Final
 from graph.claims import Claim, Evidence, Interval, Scope, Tier, evidence_id
 from graph.metrics import METRICS
 from inference.conclude import UnitResult, header_differs
+from inference.data.sets import BUILT_IN
 from inference.ground import Ground
 from inference.intervals import proportion_interval
 from inference.matching import whole_measurements
@@ -143,13 +145,22 @@ def _observation(
 
 
 def repeat_command(ground: Ground, result: UnitResult | None) -> str:
-    """The command that repeats a record, with names only: no path of anybody's disk."""
+    """The command that repeats a record, with names only: no path of anybody's disk.
+
+    A labelled set that does not come with the program is looked for by its name in the folder where it is run.
+    """
     words = ["matchgraph", "verify", ground.artifact.slug]
-    if result is not None and result.data is not None and result.data.declared_by == "operator":
-        words += ["--data", f"{result.data.name}=…"]
-    if result is not None and ground.trust in ("name", "digest"):
-        words += ["--trust", ground.artifact.slug]
-    return " ".join(words)
+    if result is None:
+        return " ".join(words)
+    if result.data is not None and result.data.name not in BUILT_IN:
+        words += ["--data", f"{result.data.name}={result.data.name}"]
+    if ground.trust in ("name", "digest"):
+        known = ground.architecture if ground.subject.tier == "architecture" else ground.model
+        by_digest = known.digest if ground.trust == "digest" and known is not None else None
+        words += ["--trust", by_digest or ground.artifact.slug]
+    if not result.device.startswith("cpu"):
+        words += ["--device", result.device.partition(" ")[0]]
+    return shlex.join(words)
 
 
 def without_paths(text: str) -> str:
@@ -206,8 +217,9 @@ class History:
     def is_news(self, record: Evidence) -> bool:
         """Whether a record says anything new.
 
-        Not what was said before about the same weights by the same unit, and not "cannot be tried now" about a claim that was decided on these weights: a set that
-        is not given today takes back nothing. NOT_RUN_YET is news only about a claim that was decided on other weights.
+        Not what was said before about the same weights by the same unit, and not "cannot be tried now" about a claim
+        that was decided on these weights: a set that is not given today takes back nothing. NOT_RUN_YET is news only
+        about a claim that was decided on other weights.
         """
         made_from, told = self._told.get(_key(record), ((), []))
         if made_from == _made_from(record) and _substance(record) in told:

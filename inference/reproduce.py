@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graph.artifacts import Artifact
-from graph.attempts import DIFFER, attempts_before, contradicts, stale_reasons
+from graph.attempts import stale_reasons
 from graph.claims import Evidence
 from graph.errors import EvidenceError, InputError
 from graph.events import now_us
 from graph.home import Home
 from graph.store.catalogue import artifacts_by_id
 from graph.store.evidence import all_evidence, append_evidence, find_evidence
+from inference.attempts import as_attempt
 from inference.conclude import conclude
 from inference.executor import VerifyOptions, check_options, open_sets, trusted_now
 from inference.ground import Ground, Shelf
@@ -27,9 +28,9 @@ from inference.settle import Settled, settle
 from inference.stated import TIMED
 from inference.units import Unit, plan_units, result_of, run_unit
 
-METHOD, METHOD_VERSION = "attempts", "1"
 _OPPOSITE = frozenset({"verified", "refuted"})
-_TIMES = TIMED | {"load_s", "seconds_per_item", "peak_memory_bytes", "tokens_per_second"}
+_TIMES = TIMED | {"peak_memory_bytes"}
+_UNITS_OF_TIME = frozenset({"seconds", "items_per_second", "tokens_per_second"})
 
 
 @dataclass(frozen=True)
@@ -157,12 +158,12 @@ def _same_observation(record: Evidence, observed: Sequence[Evidence]) -> Evidenc
 
 def _compared(record: Evidence, again: Evidence) -> tuple[bool, str]:
     """Whether two records agree, and in one line why."""
+    timed = record.metric in _TIMES or record.unit in _UNITS_OF_TIME
     if record.verdict is not None:
-        timed = record.metric in _TIMES
         verdicts = (record.verdict, again.verdict)
         agrees = record.verdict == again.verdict or (timed and set(verdicts) != _OPPOSITE)
         return agrees, f"{_told(record)} then, {_told(again)} now"
-    if record.metric in _TIMES:
+    if timed:
         return True, f"{record.measured} then, {again.measured} now: time and memory differ from run to run"
     agrees = record.measured == again.measured
     return agrees, f"{record.measured} then, {again.measured} now"
@@ -177,20 +178,9 @@ def _kept(home: Home, record: Evidence, again: Evidence) -> Evidence:
     """The new attempt, sealed and appended; with the record that says so where it is the opposite of the first."""
     with home.store.writing() as connection:
         earlier = [other for other in all_evidence(connection, record.artifact) if other.claim == record.claim]
-        attempt = 1 + (attempts_before(again, earlier) if record.claim is not None else 1)
-        kept = sealed(again.model_copy(update={"attempt": attempt}))
-        append_evidence(connection, [kept])
-        if contradicts(record, kept):
-            append_evidence(connection, [_opposed(record, kept)])
-    return kept
-
-
-def _opposed(record: Evidence, kept: Evidence) -> Evidence:
-    """The record that leaves a claim open: two attempts on the same files and versions came out opposite."""
-    told: dict[str, object] = {
-        "kind": "check", "verdict": "inconclusive", "reason_code": None, "method": METHOD,
-        "method_version": METHOD_VERSION, "pooled": (record.id, kept.id), "flags": (DIFFER,), "interval": None,
-        "reason": f"one attempt verified and one refuted it: {record.id} and {kept.id}", "time_us": kept.time_us + 1,
-        "measured": None, "successes": None, "control": None,
-    }  # fmt: skip
-    return sealed(Evidence.model_validate({**kept.model_dump(), **told, "id": ""}))
+        if record.claim is None:
+            fresh = [sealed(again.model_copy(update={"attempt": 2}))]
+        else:
+            fresh = as_attempt(again, earlier)
+        append_evidence(connection, fresh)
+    return fresh[0]

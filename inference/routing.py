@@ -98,7 +98,7 @@ def _watching(claim: Claim, ground: Ground, shelf: Shelf, device: str) -> list[N
     if isinstance(route(claim, ground, shelf, device), Need):
         return []
     for data in (None, *shelf.all_for(ground.labels)):
-        probes = _nearest(claim, _fitting(claim.metric, ground, data))
+        probes = _nearest(claim, ground, _fitting(claim.metric, ground, data))
         if probes:
             return [_need(probes[0], claim, ground, data)]
     return []
@@ -143,13 +143,13 @@ def _foreign_format(claim: Claim) -> str | None:
 def _route_metric(claim: Claim, ground: Ground, shelf: Shelf) -> Finding | Need:
     """The first probe that fits, on the set that the claim names, or on one that fits where it names none."""
     metric, named = claim.metric, claim.conditions.dataset
-    without = _nearest(claim, _fitting(metric, ground, None))
+    without = _nearest(claim, ground, _fitting(metric, ground, None))
     asks = any(metric in probe.info.metrics and probe.info.needs is not None for probe in PROBES.values())
     if metric in ON_A_SET or (named and asks and not without):
         data = shelf.named(named or "")
         if data is None:
             return unverifiable("no_data", f"the labelled set {named} is not at hand: --data {named}=PATH")
-        fitting = _nearest(claim, _fitting(metric, ground, data))
+        fitting = _nearest(claim, ground, _fitting(metric, ground, data))
         if not fitting:
             return unverifiable(*_misfit(metric, ground, data))
         return _need(fitting[0], claim, ground, data)
@@ -177,7 +177,6 @@ def _route_runs(claim: Claim, ground: Ground, shelf: Shelf) -> Finding | Need:
     claimed = {other.conditions.dataset for other in ground.artifact.claims if other.metric in ON_A_SET}
     for data in sorted(shelf.all_for(ground.labels), key=lambda data: data.name not in claimed):
         fitting = _doing(task, _fitting("runs", ground, data))
-        fitting = [probe for probe in fitting if not (probe.info.open_labels and claimed) or data.name in claimed]
         if fitting:
             return _need(fitting[0], claim, ground, data)
     shows = _doing(task, _fitting("runs", ground, None))
@@ -212,10 +211,15 @@ def _fitting(metric: str, ground: Ground, data: LabelledSet | None) -> list[Prob
     return sorted(found, key=lambda probe: by_sentences and probe.info.name == LOADING.info.name)
 
 
-def _nearest(claim: Claim, probes: Sequence[Probe]) -> list[Probe]:
-    """Those probes first that can be set to most of what a claim's scope says."""
-    stated = stated_scope(claim)
-    return sorted(probes, key=lambda probe: -sum(getattr(stated, name) is not None for name in probe.info.settings))
+def _nearest(claim: Claim, ground: Ground, probes: Sequence[Probe]) -> list[Probe]:
+    """Those probes first that can be set to most of what a claim's scope says; before all to another number format."""
+    stated, converts = stated_scope(claim), other_precision(claim, ground) is not None
+
+    def missed(probe: Probe) -> tuple[bool, int]:
+        able = probe.info.settings
+        return converts and "precision" not in able, -sum(getattr(stated, name) is not None for name in able)
+
+    return sorted(probes, key=missed)
 
 
 def _knows(probe: Probe, metric: str, ground: Ground) -> bool:

@@ -15,6 +15,7 @@ from graph.claims import Claim, Evidence
 from graph.events import now_us
 from graph.home import Home
 from graph.store.evidence import all_evidence, append_evidence
+from inference.attempts import as_attempt
 from inference.findings import unverifiable
 from inference.ground import Ground, Shelf, survey
 from inference.models.digests import FileDigests
@@ -126,14 +127,16 @@ def _records(settled: Settled) -> list[Evidence]:
 def news(connection: Connection, artifact: str, records: Iterable[Evidence]) -> list[Evidence]:
     """The records that say something new about an artifact, sealed, in order.
 
-    In the transaction that appends them, so that two processes never append the same.
+    In the transaction that appends them, so that two processes never append the same. An attempt that comes out as the
+    opposite of the one that decides is followed by a record that leaves the claim open.
     """
-    history = History(all_evidence(connection, artifact))
-    found = []
+    earlier = list(all_evidence(connection, artifact))
+    history, found = History(earlier), list[Evidence]()
     for record in records:
         if history.is_news(record):
             history.add(record)
-            found.append(sealed(record))
+            about = [other for other in (*earlier, *found) if other.claim == record.claim]
+            found += [sealed(record)] if record.claim is None else as_attempt(record, about)
     return found
 
 

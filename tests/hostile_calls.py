@@ -4,7 +4,7 @@ Each attack says whether it succeeded. Ids and paths that it needs come in `sett
 filter's own table, so that the same attacks run on every processor that the filter knows.
 """
 
-# ruff: noqa: PTH123, PTH211
+# ruff: noqa: PTH211
 from __future__ import annotations
 
 import ctypes
@@ -16,6 +16,7 @@ import struct
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -56,8 +57,8 @@ def calls(task: RunTask) -> dict[str, Any]:
         "anonymous file": lambda: raw("memfd_create", b"x", 0),
         "kernel keys": lambda: raw("keyctl", 0, -3, 1),
         "io_uring": lambda: raw("io_uring_setup", 2, ctypes.create_string_buffer(120)),
-        "memory of the worker": lambda: open(f"/proc/{at['worker']}/environ", "rb").read(1),
-        "shared memory by name": lambda: open("/dev/shm/matchgraph-test", "w").close(),
+        "memory of the worker": lambda: os.open(f"/proc/{at['worker']}/environ", os.O_RDONLY),
+        "shared memory by name": lambda: os.open("/dev/shm/matchgraph-test", os.O_CREAT),
         "namespaces": lambda: raw("unshare", 0x1000_0000),
     }
     for name, family in _FAMILIES.items():
@@ -110,7 +111,7 @@ def write_lines(task: RunTask) -> dict[str, Any]:
 def leave_links(task: RunTask) -> dict[str, Any]:
     """Fills its scratch with links to another's folder, under names that move a terminal's cursor."""
     world = str(task.settings["world"])
-    os.makedirs("a\nb/c")
+    Path("a\nb/c").mkdir(parents=True)
     for name in ("link", "a\nb/link", "a\nb/c/\x1b[2J"):
         os.symlink(world, name)
     os.symlink("/proc/self", "a\nb/self")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from inference.conclude import UnitResult, conclude
 from inference.ground import Ground
 from inference.models.architecture import Architecture
 from inference.models.facts import ModelFacts
+from inference.models.files import ModelFile
 from inference.probes.base import Measured, Measurement, RawAnswers, score_answers
 from inference.records import evidence_of, observations_of_unit
 
@@ -48,6 +52,20 @@ def unit(*measurements: Measurement, data: DataUsed | None = None, **fields: Any
 def verdict(stated: Claim, result: UnitResult, ground: Ground = GROUND) -> tuple[str, str | None]:
     judgement = conclude(stated, ground, result).judgement
     return judgement.verdict, judgement.reason_code
+
+
+def test_a_model_that_takes_any_labels_is_refuted_only_on_a_set_that_its_claims_name() -> None:
+    runs = claim("runs")
+    low, high = (found("runs", share, successes=int(100 * share), n=100, chance=0.5) for share in (0.4, 0.99))
+
+    def asked(probe: str, measured: Measurement) -> UnitResult:
+        return unit(measured, data=DATA).model_copy(update={"probe": probe})
+
+    own = replace(GROUND, artifact=make_artifact("a", claims=(claim("accuracy", 90.0, dataset="Digits"),)))
+    assert verdict(runs, asked("zero-shot-classification", low)) == ("inconclusive", "no_data")
+    assert verdict(runs, asked("zero-shot-classification", low), own) == ("refuted", None)
+    assert verdict(runs, asked("zero-shot-classification", high)) == ("verified", None)
+    assert verdict(runs, asked("image-classification", low)) == ("refuted", None)
 
 
 # What a measurement carries -----------------------------------------------------------------------------
@@ -165,8 +183,36 @@ def test_steps_and_size_of_a_drawing_are_part_of_its_scope() -> None:
     assert verdict(claim("adherence", 99.0, note="at 4 steps", comparator=">="), drawn)[0] == "refuted"
     assert verdict(claim("adherence", 75.0, note="at 1 step", comparator=">="), drawn)[0] == "unverifiable"
     assert verdict(claim("adherence", 75.0, note="64x64", comparator=">="), drawn)[0] == "unverifiable"
-    top_1 = claim("accuracy", 90.0, dataset="digits", note="top-1, 256x256", comparator=">=")
-    assert verdict(top_1, unit(found("accuracy", 97.4, successes=526, n=540), data=DATA))[0] == "verified"
+
+
+def test_a_share_at_a_picture_size_is_that_of_the_models_own_processor(tmp_path: Path) -> None:
+    share = unit(found("accuracy", 97.4, successes=526, n=540), data=DATA)
+    at_256, at_384 = (claim("accuracy", 90.0, dataset="digits", note=f"top-1, {size}", comparator=">=")
+                      for size in ("256x256", "384x384"))  # fmt: skip
+    assert verdict(at_256, share) == ("unverifiable", "not_runnable")  # its files do not say
+    for settings, own in [
+        ({"size": {"height": 256, "width": 256}}, True), ({"size": {"shortest_edge": 256}}, False),
+        ({"size": {"shortest_edge": 288}, "do_center_crop": True, "crop_size": {"height": 256, "width": 256}}, True),
+        ({"size": {"shortest_edge": 288}, "do_center_crop": True, "crop_size": {"shortest_edge": 256}}, True),
+        ({"size": 256}, True), ({"size": "256"}, False),
+    ]:  # fmt: skip
+        file = tmp_path / "preprocessor_config.json"
+        file.write_text(json.dumps(settings))
+        assert GROUND.facts is not None
+        listed = (ModelFile(file.name, file.stat().st_size, file),)
+        shown = replace(GROUND, facts=replace(GROUND.facts, files=listed))
+        assert (verdict(at_256, share, shown)[0] == "verified") is own
+        assert verdict(at_384, share, shown) == ("unverifiable", "not_runnable")
+
+
+def test_two_ways_to_eight_bits_that_come_out_opposite_leave_it_open() -> None:
+    ways = unit(
+        found("size_ratio", 1.5, precision="int8", note="dynamic quantization"),
+        found("size_ratio", 3.5, precision="int8", note="static quantization"),
+    )
+    assert verdict(claim("size_ratio", 2.5, "2.5x", precision="int8", comparator=">="), ways)[0] == "inconclusive"
+    assert verdict(claim("size_ratio", 1.5, "1.5x", precision="int8", comparator=">="), ways)[0] == "verified"
+    assert verdict(claim("size_ratio", 3.9, "3.9x", precision="int8", comparator=">="), ways)[0] == "refuted"
 
 
 # Losses -------------------------------------------------------------------------------------------------

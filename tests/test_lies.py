@@ -27,7 +27,6 @@ SAMPLE = (
     "code-or-prose-parameters-last-digit-down", "code-or-prose-labels-swapped", "code-or-prose-vocabulary-moved",
     "code-or-prose-not-a-number", "code-or-prose-tensor-missing", "python-names-layer-zeroed",
     "topic-nli-accuracy-four-more", "pydoc-llama-perplexity-halved", "pydoc-llama-other-rotation",
-    "digits-mobilevit-eight-bit-beyond-four",
 )  # fmt: skip
 ALPHA = (1 - LEVEL) / 2
 
@@ -58,11 +57,7 @@ def test_lies_are_refuted_and_each_is_twice_the_detectable_difference(outcomes: 
 @pytest.mark.slow
 def test_honest_twins_are_verified(outcomes: list[Outcome]) -> None:
     twins = {one.name: one for one in outcomes if not one.is_lie}
-    small = "digits-mobilevit-eight-bit-beyond-four"  # so small a model may shrink less or more with another version
-    assert {name: one.verdict for name, one in twins.items() if name != small} == {
-        name: "verified" for name in SAMPLE if name != small
-    }
-    assert twins[small].verdict != "refuted"
+    assert {name: one.verdict for name, one in twins.items()} == dict.fromkeys(SAMPLE, "verified")
 
 
 @pytest.mark.slow
@@ -80,7 +75,7 @@ def test_the_rule_errs_no_more_often_than_said_and_sees_twice_the_detectable_dif
         assert found[kind].claims >= 1_000
         assert found[kind].wrong <= binom.ppf(0.9999, found[kind].claims, ALPHA)
     assert found["lies"].claims >= 1_000 and found["lies"].share <= 0.001
-    bold = {one.kind: one for one in simulate(2_400, 0.8, seed=1)}  # the control: a lax level must show
+    bold = {one.kind: one for one in simulate(480, 0.8, seed=1)}  # the control: a lax level must show
     assert bold["honest"].wrong > binom.ppf(0.9999, bold["honest"].claims, ALPHA)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import resource
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from inference.sandbox.answers import judge
 from inference.sandbox.landlock import landlock_abi
 from inference.sandbox.layers import SWITCHES, confines
+from inference.sandbox.scratch import remove_folder
 from inference.sandbox.zygote import Zygote
 from tests.hostile_calls import raw
 from tests.hostile_run import LIMITS
@@ -71,7 +73,8 @@ def test_nothing_beside_files_and_sockets_is_reached(world: dict[str, str | int]
 
 def test_without_the_layers_it_is_reached(world: dict[str, str | int]) -> None:
     found = attempts(world, sorted(SWITCHES), untrusted=False)
-    depends = {"set flags of a file", "io_uring"}  # on the file system, and on a setting of the kernel
+    # On the file system, on a setting of the kernel, and on whether the worker has more rights (root's) than its child.
+    depends = {"set flags of a file", "io_uring", "memory of the worker"}
     assert {name for name, done in found.items() if not done} <= depends
 
 
@@ -136,3 +139,32 @@ def test_links_in_a_scratch_are_not_followed_when_it_is_cleaned(tmp_path: Path, 
         assert ask(zygote, "leave_links", world=str(tmp_path)).failure is None
         assert list(zygote.scratch.iterdir()) == []
     assert (tmp_path / "kept").exists() and tmp_path.stat().st_mode == mode
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user has to change modes, and harms only what is its own")
+def test_root_changes_no_mode_that_a_link_could_lead_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "scratch" / "closed" / "inner").mkdir(parents=True)
+    for name in ("closed/inner", "closed"):
+        (tmp_path / "scratch" / name).chmod(0)
+
+    def refuse(*arguments: object, **options: object) -> None:
+        if options.get("dir_fd") is not None:  # the outermost folder lies where no child can write
+            raise AssertionError("a mode was changed by name")
+
+    monkeypatch.setattr(os, "chmod", refuse)
+    remove_folder(tmp_path / "scratch")
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_an_answer_is_read_by_a_caller_with_many_open_files(zygote: Zygote) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2_000:
+        pytest.skip("this user may not open so many files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2_000), hard))
+    held = [os.open("/dev/null", os.O_RDONLY) for _ in range(1_100)]
+    try:
+        assert ask(zygote, "leave_links", world="/nonesuch").failure is None
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -72,7 +72,10 @@ def test_fields_that_are_given_come_before_the_words_of_the_note() -> None:
         reference="float32",
     )  # fmt: skip
     of_steps = Claim(id="c", artifact="a", metric="steps", value=4, conditions=Scope(note="4 steps"))
-    assert stated_scope(of_steps) == Scope()  # there the steps are what is claimed
+    assert stated_scope(of_steps) == Scope(steps=4)
+    for value, comparator in [(3.5, "="), (4, "<"), (4, ">"), (0, "="), (1e9, "=")]:  # no number of steps to ask for
+        odd = Claim(id="c", artifact="a", metric="steps", value=value, comparator=comparator)  # type: ignore[arg-type]
+        assert stated_scope(odd) == Scope()
 
 
 def test_runtimes_at_hand_are_not_foreign() -> None:

@@ -23,6 +23,7 @@ from indexer.sources.entry import (
     OTHER_FORMAT,
     PICKLE_ONLY,
     REFUSED,
+    UNSAFE,
     Entry,
     rejected,
 )
@@ -109,8 +110,10 @@ def bucket_of(facts: ModelFacts) -> str:
         return INCOMPLETE if "broken_link" in codes else NO_WEIGHTS
     if facts.reason_code in _BUCKET_OF_REASON:
         return _BUCKET_OF_REASON[facts.reason_code]
+    if facts.asks_for_code:
+        return CUSTOM_CODE
     if facts.kind == "safetensors":
-        return CUSTOM_CODE if facts.reason_code == "unsafe_refused" else OTHER_FORMAT
+        return UNSAFE if facts.reason_code == "unsafe_refused" else OTHER_FORMAT
     return _BUCKET_OF_KIND.get(facts.kind, OTHER_FORMAT)
 
 

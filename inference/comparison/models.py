@@ -21,10 +21,13 @@ from inference.ground import Ground, survey
 from inference.models.digests import FileDigests
 from inference.models.facts import looks_like_model
 from inference.models.locate import find_hub_model
-from inference.probes import WITH_DATA
+from inference.probes import PROBES
 from inference.probes.base import Probe, Subject
+from inference.sandbox.layers import switched_off
 
-_COMPARING: Final = tuple(probe for probe in WITH_DATA if set(COMPARED) & set(probe.info.metrics))
+_COMPARING: Final = tuple(
+    probe for probe in PROBES.values() if probe.info.needs is not None and set(COMPARED) & set(probe.info.metrics)
+)
 """Probes whose answers are right or wrong, or likely, item by item."""
 
 
@@ -73,12 +76,12 @@ def find_candidates(home: Home, names: Sequence[str], trust: Sequence[str]) -> l
         kept = trusted_names(connection)
     found = [_find(home, name) for name in dict.fromkeys(names)]
     shown = [artifact.name if origin == "directory" else name for name, artifact, origin in found]
-    digests = FileDigests(home.path / "digests.json")
+    digests, without = FileDigests(home.path / "digests.json"), switched_off(home.settings.sandbox)
     candidates = []
     for label, (name, artifact, origin) in zip(shown, found, strict=True):
         trusted = _trusted(artifact, origin, {name, label}, kept, frozenset(trust))
         unique = label if shown.count(label) == 1 else name
-        candidates.append(Candidate(unique, origin, survey(artifact, trusted, digests)))
+        candidates.append(Candidate(unique, origin, survey(artifact, trusted, digests, without=without)))
     digests.save()
     _check_trust(candidates, names, trust)
     return candidates
@@ -149,22 +152,22 @@ def plan_trial(candidate: Candidate, data: LabelledSet, task: str | None, labels
     subject = replace(subject, task=subject.task or task)
     if subject.task is None:
         raise NotComparable("not_runnable", "its files do not say which task it does: say it with --task")
-    if not _does(subject.task, task):
-        raise NotComparable("not_runnable", f"its files do {task_words(subject.task)}, not {task_words(task or '')}")
-    probes = [probe for probe in _COMPARING if probe.info.needs == data.kind and subject.task in probe.info.tasks]
+    probes = [probe for probe in _COMPARING if probe.info.needs == data.kind and task in (None, *probe.info.tasks)]
     misfits = []
-    for probe in (probe for probe in probes if task is None or task in probe.info.tasks):
+    for probe in sorted(probes, key=lambda probe: subject.task not in probe.info.tasks):  # what its files say first
         try:
             return _fit(candidate, probe, subject, data, labels)
         except NotComparable as misfit:
-            misfits.append(misfit)
-    does = f"{data.name} holds items of the kind {data.kind}, the model does {task_words(subject.task)}"
-    raise misfits[0] if misfits else NotComparable("no_data", f"{does}: nothing asks it about these")
+            misfits += [misfit] if subject.task in probe.info.tasks else []
+    raise misfits[0] if misfits else _nothing_asks(subject.task, task, data)
 
 
-def _does(own: str, task: str | None) -> bool:
-    """Whether a model made for one task is also asked for another: the same, or two that a probe tries alike."""
-    return task in (None, own) or any({own, task} <= set(probe.info.tasks) for probe in _COMPARING)
+def _nothing_asks(own: str, task: str | None, data: LabelledSet) -> NotComparable:
+    """Why no probe asks a model made for one task about a set: another task is wanted, or other items."""
+    if task is not None and not any({own, task} <= set(probe.info.tasks) for probe in _COMPARING):
+        return NotComparable("not_runnable", f"its files do {task_words(own)}, not {task_words(task)}")
+    does = f"{data.name} holds items of the kind {data.kind}, the model does {task_words(own)}"
+    return NotComparable("no_data", f"{does}: nothing asks it about these")
 
 
 def _check_runnable(candidate: Candidate) -> None:

@@ -23,6 +23,7 @@ from inference.models.weights import (
     MissingError,
     OutsideError,
     PickledError,
+    UnsafeError,
     format_of,
     main_safetensors,
     pipeline_weights,
@@ -49,6 +50,7 @@ class ModelFacts:
     `formats` all forms that lie there. `size_bytes` counts the weight files of that kind. `parameters` counts the
     elements of tensors that are trained (buffers left out; None where weights are packed). `task` is `domain.task`.
     `loadable` means that a library here can load it without running its code; if not, `reason` says why.
+    `asks_for_code` tells a model that is refused for code of its own from one refused for anything else.
     `ignored` names pickles beside safetensors; `problems` names files that were not used; `flags` what was knowingly
     left aside (code_ignored, chat_template, files_not_read).
     """
@@ -74,6 +76,7 @@ class ModelFacts:
     ignored: tuple[str, ...] = ()
     problems: tuple[FileProblem, ...] = ()
     flags: tuple[str, ...] = ()
+    asks_for_code: bool = False
 
 
 def looks_like_model(directory: Path) -> bool:
@@ -99,7 +102,9 @@ def inspect_model(path: Path) -> ModelFacts:
     facts = _outline(listing)
     refusal = find_refusal(listing)
     if refusal is not None:
-        return replace(facts, loadable=False, reason=refusal.reason, reason_code=refusal.code)
+        return replace(
+            facts, loadable=False, reason=refusal.reason, reason_code=refusal.code, asks_for_code=refusal.is_code
+        )
     try:
         return _without_unsound(_with_details(facts, listing))
     except OutsideError as error:
@@ -107,8 +112,9 @@ def inspect_model(path: Path) -> ModelFacts:
         return replace(facts, reason=str(error), reason_code="unsafe_refused", problems=problems)
     except PickledError as error:
         return replace(facts, kind="pickle", reason=str(error), reason_code="unsafe_refused")
-    except CodeError as error:
-        return replace(facts, reason=str(error), reason_code="unsafe_refused")
+    except UnsafeError as error:
+        asks = isinstance(error, CodeError)
+        return replace(facts, reason=str(error), reason_code="unsafe_refused", asks_for_code=asks)
     except MissingError as error:
         return replace(facts, reason=str(error), reason_code="no_weights")
     except UnreadableError as error:
@@ -240,7 +246,7 @@ def _safetensors(facts: ModelFacts, config: dict[str, Any], listing: Listing) ->
         return replace(facts, reason=f"{what}: no library knows how to build it", reason_code="not_runnable")
     excess = excess_of(config, facts.size_bytes)
     if excess:
-        raise CodeError(excess)
+        raise UnsafeError(excess)
     return replace(facts, loadable=True)
 
 

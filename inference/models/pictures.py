@@ -30,8 +30,5 @@ def _sides(size: Any, *, square: bool) -> tuple[int, int] | None:
     """Width and height; None where only one edge is fixed, which leaves the other to the picture."""
     if isinstance(size, dict) and square and "shortest_edge" in size:
         size = size["shortest_edge"]
-    if isinstance(size, dict):
-        size = (size.get("width"), size.get("height"))
-    else:
-        size = (size, size)
+    size = (size.get("width"), size.get("height")) if isinstance(size, dict) else (size, size)
     return size if all(type(side) is int and side > 0 for side in size) else None

@@ -60,10 +60,11 @@ _MODULE: Final = re.compile(r"sentence_transformers\.[\w.]{1,150}")
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a model is not loaded: a reason code and one line that names the file and what to do."""
+    """Why a model is not loaded: a reason code, one line that names the file, and whether it asks for own code."""
 
     code: str
     reason: str
+    is_code: bool = False
 
 
 def find_refusal(listing: Listing) -> Refusal | None:
@@ -163,25 +164,29 @@ def _refused_words(name: str, config: Any) -> Refusal | None:
     for key, value in _items(config):
         text = str(value)[:100]
         if key == "auto_map" and value and name.rpartition("/")[2] == "config.json":
-            return _unsafe(f"{name} asks for the repository's own code (auto_map), which is never run")
+            return _asks_for_code(f"{name} asks for the repository's own code (auto_map), which is never run")
         if key == "custom_pipelines" and value:
-            return _unsafe(f"{name} asks for a pipeline of its own (custom_pipelines), which is never run")
+            return _asks_for_code(f"{name} asks for a pipeline of its own (custom_pipelines), which is never run")
         if key.endswith(("activation_function", "activation_fn")) and "." in text and not _ACTIVATION.fullmatch(text):
-            return _unsafe(f"{name} names code ({text!r}) as {key[:80]}, which is never run")
+            return _asks_for_code(f"{name} names code ({text!r}) as {key[:80]}, which is never run")
         if key.endswith("attn_implementation") and "/" in text:
-            return _unsafe(f"{name} names code ({text!r}) as {key[:80]}, which is never fetched")
+            return _asks_for_code(f"{name} names code ({text!r}) as {key[:80]}, which is never fetched")
         if name == "modules.json" and key == "type" and not _MODULE.fullmatch(text):
-            return _unsafe(f"{name} names the module {text!r}, which is none of sentence-transformers: never run")
+            return _asks_for_code(f"{name} names the module {text!r}, which is none of sentence-transformers: never run")
         if name == "modules.json" and key == "path" and (".." in text or text.startswith("/") or "\\" in text):
             return _unsafe(f"{name} points out of its folder ({text!r}): refused")
     listed = config.get("_class_name") if isinstance(config, dict) else None
     if name == "model_index.json" and isinstance(listed, list):
-        return _unsafe(f"{name} names a pipeline of its own ({str(listed)[:80]}), which is never run")
+        return _asks_for_code(f"{name} names a pipeline of its own ({str(listed)[:80]}), which is never run")
     return None
 
 
 def _unsafe(reason: str) -> Refusal:
     return Refusal("unsafe_refused", reason)
+
+
+def _asks_for_code(reason: str) -> Refusal:
+    return Refusal("unsafe_refused", reason, is_code=True)
 
 
 def _refused_numbers(name: str, config: Any) -> Refusal | None:

@@ -22,7 +22,11 @@ _PLAIN_LIBRARIES: Final = frozenset({"diffusers", "transformers"})
 _PLAIN_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
 
-class CodeError(ModelError):
+class UnsafeError(ModelError):
+    """The files describe what is never built."""
+
+
+class CodeError(UnsafeError):
     """The files ask for code that is never run."""
 
 
