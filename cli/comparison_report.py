@@ -21,7 +21,9 @@ def about_data(answer: EvaluateModelsResponse) -> str:
     data = answer.data
     part = f"{data.items} of {data.of_items} items (seed {data.seed})" if data.items < data.of_items else ""
     labels = f", {len(data.labels)} labels" if data.labels else ""
-    guess = f"; guessing {shorten(data.majority_label, 60)!r} gets {100 * data.majority:.2f} %" if data.majority_label else ""
+    guess = ""
+    if data.majority_label:
+        guess = f"; guessing {shorten(data.majority_label, 60)!r} gets {100 * data.majority:.2f} %"
     return f"{data.name}: {part or f'{data.items} items'}{labels}, labels declared by {data.declared_by}{guess}"
 
 

@@ -215,10 +215,13 @@ def print_artifact(report: ArtifactReport, *, json_: bool) -> None:
         )
     if report.observations:
         say()
-        print_table(["observed", "value", "unit"], [
-            (o.metric, shorten(o.measured, 160) if isinstance(o.measured, str) else o.measured, o.unit)
-            for o in report.observations
-        ])
+        observed = [(o.metric, _bounded(o.measured), o.unit) for o in report.observations]
+        print_table(["observed", "value", "unit"], observed)
+
+
+def _bounded(measured: float | int | str | None) -> float | int | str | None:
+    """A value that a model may have written itself, on one line of bounded length."""
+    return shorten(measured, 160) if isinstance(measured, str) else measured
 
 
 def claim_words(claim: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from graph.claims import Claim, DataUsed
+from graph.claims import Claim, DataUsed, Scope
 from graph.metrics import METRICS
 from inference.data.sets import same_name
 from inference.findings import NEEDS_WEIGHTS, Finding, unusable, unverifiable
@@ -77,7 +77,8 @@ def _conclude(claim: Claim, ground: Ground, result: UnitResult) -> Finding:
 def _judged(claim: Claim, ground: Ground, result: UnitResult, found: Sequence[Measurement]) -> Finding:
     """The finding by the most ordinary measurement; of `up_to` by whichever reaches furthest."""
     chosen = max(found, key=_reach) if claim.comparator == "up_to" and found[0].holds is None else found[0]
-    judgement = _either_way([_judge(claim, other, result) for other in (chosen, *_ways_of(chosen, found))])
+    ways = [(way, _judge(claim, way, result)) for way in _ways(claim, chosen, found)]
+    chosen, judgement = _either_way(ways)
     if claim.metric == "loss_relative" and claim.unit != "points":
         judgement = _judge_both(claim, result, chosen, judgement)
     return Finding(
@@ -111,23 +112,36 @@ def _judge(claim: Claim, chosen: Measurement, result: UnitResult) -> Judgement:
     return judge_exact(float(chosen.value), claim, metric)
 
 
-def _ways_of(chosen: Measurement, found: Sequence[Measurement]) -> list[Measurement]:
-    """Other ways to the same thing, of which a claim does not say which: dynamic and static quantization."""
-    plain = chosen.scope.model_copy(update={"note": None})
-    return [
-        other for other in found
-        if other is not chosen and chosen.metric in _MADE and other.scope.model_copy(update={"note": None}) == plain
-    ]  # fmt: skip
+def _ways(claim: Claim, chosen: Measurement, found: Sequence[Measurement]) -> list[Measurement]:
+    """The measurement, and others of the same thing made in another way; of these the one that the claim names.
+
+    Dynamic and static quantization are such ways; each stands in the note of its scope.
+    """
+    if chosen.metric not in _MADE:
+        return [chosen]
+    plain, words = _without_note(chosen), f"{claim.conditions.note or ''} {claim.text}".lower()
+    ways = [chosen, *(other for other in found if other is not chosen and _without_note(other) == plain)]
+    named = [way for way in ways if (way.scope.note or "?").partition(" ")[0] in words]
+    return named or ways
 
 
-def _either_way(judged: Sequence[Judgement]) -> Judgement:
-    """The first judgement, unless another way to the same thing came out the opposite: then it is open."""
-    first = judged[0]
-    others = [other for other in judged if {first.verdict, other.verdict} == {"verified", "refuted"}]
-    if not others:
-        return first
-    reason = f"{first.reason}; made in another way: {others[0].reason}"
-    return replace(first, verdict="inconclusive", reason=reason, flags=(*first.flags, "depends_on_the_way"))
+def _without_note(measurement: Measurement) -> Scope:
+    return measurement.scope.model_copy(update={"note": None})
+
+
+def _either_way(judged: Sequence[tuple[Measurement, Judgement]]) -> tuple[Measurement, Judgement]:
+    """The first measurement with its judgement, unless another way to the same thing came out the opposite.
+
+    Then one that was counted verifies: the thing can be made so. Of sampled ones the luckier proves nothing: open.
+    """
+    by_verdict = {judgement.verdict: (way, judgement) for way, judgement in reversed(judged)}
+    if not {"verified", "refuted"} <= by_verdict.keys():
+        return judged[0]
+    (way, verified), (_, refuted) = by_verdict["verified"], by_verdict["refuted"]
+    told = f"{verified.reason}; made in another way: {refuted.reason}"
+    counted = way.interval is None and way.successes is None
+    flags = (*verified.flags, "depends_on_the_way")
+    return way, replace(verified, verdict="verified" if counted else "inconclusive", reason=told, flags=flags)
 
 
 def _judge_both(claim: Claim, result: UnitResult, chosen: Measurement, own: Judgement) -> Judgement:

@@ -194,13 +194,17 @@ def weights_named_elsewhere(folder: Path) -> None:
 @case("unsafe_refused", REFUSED)
 def link_out_of_the_folder(folder: Path) -> None:
     honest(folder)
-    (folder / "vocab.txt").symlink_to("/etc/passwd")
+    (folder.parent / f"{folder.name}-other").write_text("a secret")
+    (folder / "vocab.txt").symlink_to(folder.parent / f"{folder.name}-other")
 
 
 @case("unsafe_refused", REFUSED)
 def link_to_a_folder_outside(folder: Path) -> None:
     honest(folder)
-    (folder / "more").symlink_to("/etc")
+    other = folder.parent / f"{folder.name}-other"  # of its own: nobody's attack may hit a folder of the system
+    other.mkdir()
+    (other / "config.json").write_text("{}")
+    (folder / "more").symlink_to(other)
 
 
 @case("no_weights", NO_WEIGHTS)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import hostile_files  # noqa: F401 - enters its cases
 import hostile_weights  # noqa: F401 - enters its cases
+import hostile_words  # noqa: F401 - enters its cases
 from hostile_base import CASES, NORMAL, PAYLOAD, TASK, HostileModel, honest
 
 from graph.artifacts import Artifact, Capability, Source, Weights, slug_of
@@ -65,7 +66,9 @@ class Ending:
         return self.loads in case.ends and (case.runs is None or self.runs in case.runs)
 
 
-def ending(home: Home, folder: Path, worker: Zygote | None, timeout_s: float = 20.0) -> Ending:
+def ending(
+    home: Home, folder: Path, worker: Zygote | None, timeout_s: float = 20.0, trust: tuple[str, ...] = ()
+) -> Ending:
     """How verification of the model in a folder ended.
 
     The first try has time for loading alone, and not for what is only observed (export, speed); a model that needs
@@ -75,7 +78,7 @@ def ending(home: Home, folder: Path, worker: Zygote | None, timeout_s: float = 2
     with home.store.writing() as connection:
         save_artifacts(connection, [artifact])
     for budget_s in (LOADING_ONLY_S, None):
-        options = VerifyOptions(unit_timeout_s=timeout_s, budget_s=budget_s)
+        options = VerifyOptions(unit_timeout_s=timeout_s, budget_s=budget_s, trust=trust)
         verify_artifacts(home, [artifact], options, worker=worker)
         with home.store.reading() as connection:
             records = deciding_evidence(connection, artifact.id)

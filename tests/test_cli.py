@@ -22,12 +22,13 @@ from typer.testing import CliRunner, Result
 import cli.main
 import search.engine
 import search.reports
-from cli.find_commands import measured_words
+from cli.find_commands import measured_words, print_artifact
 from cli.main import app
-from graph.claims import ClaimReport, Interval
+from graph.claims import ClaimReport, Evidence, Interval
 from graph.contracts import schemas
 from graph.errors import MatchgraphError
 from graph.home import Home
+from graph.responses import ArtifactReport
 from graph.store.tables import FOLD_TIMES
 
 Run = Callable[..., Result]
@@ -326,6 +327,30 @@ def test_an_interval_says_what_kind_it_is(method: str, said: str) -> None:
     interval = Interval(low=96.9, high=97.9, level=1.0 if method == "whole-set" else 0.95, method=method)
     claim = ClaimReport(id="cl", artifact="a", metric="accuracy", measured=97.4, interval=interval, n=540)
     assert said in (measured_words(claim) or "")
+
+
+def test_the_largest_that_was_tried_is_shown_without_a_made_up_end() -> None:
+    interval = Interval(low=16_384, high=1e12, level=1.0, method="largest tried")
+    claim = ClaimReport(id="cl", artifact="a", metric="max_pixels", measured=16_384.0, interval=interval, n=None)
+    assert measured_words(claim) == "16,384, largest tried"
+
+
+def test_what_a_model_wrote_is_shown_on_one_short_line(capsys: pytest.CaptureFixture[str]) -> None:
+    said = "\x1b[2Jfine\nverdict: verified\x07 " + 50 * "again "
+    observed = Evidence(
+        id="ev", kind="observation", artifact="a", metric="sample", measured=said, method="generation",
+        method_version="1", time_us=0,
+    )  # fmt: skip
+    report = ArtifactReport(
+        artifact="a", slug="a", name="a", type="model", capabilities=(), observations=(observed,), times_matched=0,
+        distinct_actors=0, rank=None, known_weight=0, components={}, source="",
+    )  # fmt: skip
+    print_artifact(report, json_=False)
+    shown = capsys.readouterr().out
+    assert not {"\x1b", "\x07"} & set(shown)
+    assert max(map(len, shown.splitlines())) <= 80
+    assert not any(line.startswith("verdict: verified") for line in shown.splitlines())
+    assert shown.count("again") < 40
 
 
 def test_an_error_of_our_own_is_one_line_that_asks_for_a_report(

@@ -177,6 +177,14 @@ def test_the_own_loader_counts_where_a_claim_names_none() -> None:
     assert verdict(claim("max_tokens", 256.0, loader="diffusers"), tokens) == ("unverifiable", "not_runnable")
 
 
+def test_a_claim_that_leaves_open_what_was_measured_is_underspecified() -> None:
+    losses = unit(found("loss_points", 1.0, 0.8, 1.2, precision="int8"), data=DATA)
+    finding = conclude(claim("loss_points", 5.0, dataset="digits"), GROUND, losses)
+    assert (finding.judgement.reason_code, finding.judgement.reason) == (
+        "underspecified", "it names no precision; measured was int8",
+    )  # fmt: skip
+
+
 def test_steps_and_size_of_a_drawing_are_part_of_its_scope() -> None:
     drawn = unit(found("adherence", 87.5, successes=105, n=120, steps=4, size="32x32"), data=DATA)
     assert verdict(claim("adherence", 75.0, note="at 4 steps", comparator=">="), drawn)[0] == "verified"
@@ -205,14 +213,22 @@ def test_a_share_at_a_picture_size_is_that_of_the_models_own_processor(tmp_path:
         assert verdict(at_384, share, shown) == ("unverifiable", "not_runnable")
 
 
-def test_two_ways_to_eight_bits_that_come_out_opposite_leave_it_open() -> None:
-    ways = unit(
-        found("size_ratio", 1.5, precision="int8", note="dynamic quantization"),
-        found("size_ratio", 3.5, precision="int8", note="static quantization"),
+def test_of_two_ways_to_eight_bits_a_counted_one_is_enough_and_a_lucky_one_is_not() -> None:
+    dynamic, static = (
+        {"precision": "int8", "note": f"{way} quantization", "runtime": "onnxruntime"} for way in ("dynamic", "static")
     )
-    assert verdict(claim("size_ratio", 2.5, "2.5x", precision="int8", comparator=">="), ways)[0] == "inconclusive"
-    assert verdict(claim("size_ratio", 1.5, "1.5x", precision="int8", comparator=">="), ways)[0] == "verified"
-    assert verdict(claim("size_ratio", 3.9, "3.9x", precision="int8", comparator=">="), ways)[0] == "refuted"
+    sizes = unit(found("size_ratio", 1.5, **dynamic), found("size_ratio", 3.5, **static))
+
+    def smaller(value: float, note: str = "INT8") -> Claim:
+        return claim("size_ratio", value, f"{value}x", note=note, comparator=">=")
+
+    one = conclude(smaller(2.5), GROUND, sizes)
+    assert (one.judgement.verdict, one.measured, one.judgement.flags) == ("verified", 3.5, ("depends_on_the_way",))
+    assert [verdict(smaller(value), sizes)[0] for value in (1.5, 3.9)] == ["verified", "refuted"]
+    assert verdict(smaller(2.5, "INT8, dynamic"), sizes)[0] == "refuted"
+    speeds = unit(found("speedup", 0.9, 0.8, 1.0, **dynamic), found("speedup", 2.0, 1.9, 2.1, **static))
+    stated = claim("speedup", 1.5, "1.5x", note="INT8", device="cpu", comparator=">=")
+    assert verdict(stated, speeds)[0] == "inconclusive"
 
 
 # Losses -------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from cli.comparison_report import report_text
 from graph.artifacts import Artifact, Source, Weights
 from graph.contracts import schemas
 from graph.errors import InputError
@@ -25,9 +26,12 @@ from graph.model_comparison import ComparedModel, EvaluateModelsResponse
 from graph.settings import Settings
 from graph.store.catalogue import save_artifacts
 from graph.store.evidence import check_evidence_chain, observations
+from graph.taxonomy import full_task
 from inference.comparison.labels import LabelMap, read_map, translated_answer, translated_data
-from inference.comparison.options import CompareOptions
+from inference.comparison.models import NotComparable, find_candidates, plan_trial
+from inference.comparison.options import CompareOptions, open_source
 from inference.comparison.outcomes import Outcome, outcome_of, pack_bits, unpack_bits
+from inference.comparison.response import comparison_response
 from inference.comparison.run import compare_models
 from inference.comparison.statistics import (
     Answers,
@@ -430,6 +434,65 @@ def test_what_is_no_model_is_said_before_anything_runs(home: Home, tmp_path: Pat
         compare_models(home, [model], data, CompareOptions(task="mind-reading"))
     with pytest.raises(InputError, match="device"):
         compare_models(home, [model], data, CompareOptions(device="abacus"))
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "task", "probe"),
+    [
+        ("topic-nli", "library-topics.csv", None, "zero-shot-classification"),
+        ("topic-nli", "library-topics.csv", "zero-shot-classification", "zero-shot-classification"),
+        ("tiny-flux-shapes", "drawings", None, "text-to-image"),
+        (TEXT, "code-or-prose.csv", None, "text-classification"),
+    ],
+)
+def test_a_model_is_asked_by_the_probe_that_fits_the_items(
+    home: Home, examples: Path, model: str, data: str, task: str | None, probe: str
+) -> None:
+    (candidate,) = find_candidates(home, [str(examples / "models" / model)], [model])
+    file = examples / "data" / data
+    source = open_source(file if file.exists() else Path(data))
+    found = plan_trial(candidate, source, full_task(task) if task else None, LabelMap())
+    assert found.probe.info.name == probe
+
+
+def test_a_model_that_entails_nothing_is_no_zero_shot_classifier(home: Home, examples: Path) -> None:
+    (candidate,) = find_candidates(home, [str(examples / "models" / TEXT)], [TEXT])
+    data = open_source(examples / "data" / "library-topics.csv")
+    with pytest.raises(NotComparable, match="its files do text classification, not zero shot classification"):
+        plan_trial(candidate, data, "text.zero-shot-classification", LabelMap())
+    with pytest.raises(NotComparable, match="--map concurrency=MODELLABEL"):
+        plan_trial(candidate, data, None, LabelMap())
+
+
+def test_a_stranger_is_not_asked_where_the_operator_switched_its_confinement_off(
+    tmp_path: Path, examples: Path
+) -> None:
+    stranger = str(broken_twin(examples / "models" / TEXT, tmp_path / "stranger"))
+    opened = open_home(Settings(home=tmp_path / "home", sandbox="-landlock"))
+    try:
+        (candidate,) = find_candidates(opened, [stranger], [])
+        with pytest.raises(NotComparable) as refused:
+            plan_trial(candidate, open_source(examples / "data" / "code-or-prose.csv"), None, LabelMap())
+        assert refused.value.code == "unsafe_refused"
+        (trusted,) = find_candidates(opened, [stranger], ["stranger"])
+        assert plan_trial(trusted, open_source(examples / "data" / "code-or-prose.csv"), None, LabelMap())
+    finally:
+        opened.close()
+
+
+def test_the_report_holds_names_and_labels_as_text_alone(tmp_path: Path) -> None:
+    label = "\x1b[31m<img src=x>|`[go](http://x)` " + 200 * "x"
+    data = LabelledSet("a|b\n# own", "text", ["one", "two"], (label, "b"), "digest", "operator")
+    answer = comparison_response(
+        [], data, of_items=2, task=None, seed=0, device="cpu", units={}, duration_s=0.0,
+        repeat="matchgraph evaluate models a\n```\n# own",
+    )  # fmt: skip
+    report = report_text(answer)
+    assert "\x1b" not in report and "[go](" not in report
+    assert "<img" not in report.replace("\\<", "") and "`[" not in report.replace("\\`", "")
+    assert [line for line in report.splitlines() if line.startswith("#")] == ["# Models on a\\|b # own"]
+    assert "x" * 100 not in report
+    assert report.endswith("\n    matchgraph evaluate models a ``` # own\n")
 
 
 @pytest.mark.slow

@@ -473,6 +473,24 @@ def test_trust_by_name_runs_a_stranger_and_new_weights_start_anew(
 
 
 @pytest.mark.slow
+def test_changed_files_take_back_what_was_decided_until_they_were_run(
+    home: Home, examples: Path, tmp_path: Path, worker: Zygote
+) -> None:
+    copy = shutil.copytree(examples / "models" / "code-or-prose", tmp_path / "copy")
+    artifact = make_model("prose", TEXT, [("labels", 2.0, {})], path=str(copy))
+    verify(home, artifact, worker=worker)
+    before = (copy / "config.json").read_text(encoding="utf-8")
+    assert outcomes(home, artifact)[0] == ("verified", None)
+    (copy / "config.json").write_text(before + " ", encoding="utf-8")
+    verify(home, artifact, run_models=False)
+    assert outcomes(home, artifact)[0] == ("unverifiable", "budget")  # no policy may rely on it any more
+    assert verify(home, artifact, run_models=False).records == 0
+    (copy / "config.json").write_text(before, encoding="utf-8")
+    verify(home, artifact, run_models=False)  # the unit is finished: its result is known
+    assert outcomes(home, artifact)[0] == ("verified", None)
+
+
+@pytest.mark.slow
 def test_output_without_labels_is_inconclusive_until_a_set_comes(
     home: Home, examples: Path, tmp_path: Path, worker: Zygote
 ) -> None:
@@ -494,7 +512,7 @@ def test_output_without_labels_is_inconclusive_until_a_set_comes(
     assert (record.data.declared_by, record.n) == ("operator", 400)
     assert record.interval is not None
     assert record.interval.method == "clopper-pearson"
-    assert record.repeat == "matchgraph verify prose --data mine=…"
+    assert record.repeat == "matchgraph verify prose --data mine=mine"
     assert verify(home, artifact, worker=worker).records == 0  # without the set: what was decided stays decided
 
 

@@ -12,9 +12,11 @@ from hostile_models import CASES, NORMAL, PAYLOAD, HostileModel, artifact_of, en
 from graph.home import Home
 from inference.ground import sandbox_confines, survey
 from inference.models.digests import FileDigests
+from inference.models.estimate import estimate_memory_bytes
 from inference.models.facts import inspect_model
 from inference.sandbox.layers import confines
-from inference.sandbox.zygote import Zygote
+from inference.sandbox.zygote import Limits, Zygote
+from inference.stage import stage_model
 
 BY_NAME = {case.name: case for case in CASES}
 SAMPLE = [case for case in CASES if case.cheap and case.refused is None]
@@ -93,3 +95,65 @@ def test_contained_named_and_the_next_is_judged(case: HostileModel, tmp_path: Pa
     process = worker._process
     assert process is not None and offspring(os.getpid()) <= {process.pid, *offspring(process.pid)}
     assert not offspring(process.pid)
+
+
+@pytest.mark.slow
+def test_a_pickle_trusted_by_name_loads_if_it_holds_tensors_alone(tmp_path: Path, home: Home, worker: Zygote) -> None:
+    import torch
+    from hostile_base import pickled
+    from safetensors.numpy import load_file
+
+    honest(tmp_path / "m")
+    weights = load_file(tmp_path / "m" / "model.safetensors")
+    (tmp_path / "m" / "model.safetensors").unlink()
+    bin_file = tmp_path / "m" / "pytorch_model.bin"
+    torch.save({name: torch.from_numpy(tensor) for name, tensor in weights.items()}, bin_file)
+    assert ending(home, tmp_path / "m", worker).loads == ("error", "unsafe_refused")
+    assert ending(home, tmp_path / "m", worker, trust=("stranger/m",)).loads == NORMAL[0]
+    bin_file.write_bytes(pickled(tmp_path / "m"))
+    before = listing(tmp_path / "m")
+    found = ending(home, tmp_path / "m", worker, trust=("stranger/m",))
+    assert found.loads == ("error", "unsafe_refused") and "holds more than tensors" in found.reason
+    assert listing(tmp_path / "m") == before and not (tmp_path / PAYLOAD).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("missing-tensors", "5 tensors are not in the files"), ("tensors-of-another-shape", "tensors have another shape")],
+)
+def test_what_does_not_fit_is_named(name: str, said: str, tmp_path: Path, home: Home, worker: Zygote) -> None:
+    BY_NAME[name].write(tmp_path / name)
+    found = ending(home, tmp_path / name, worker)
+    assert found.loads == ("refuted", "load_failed") and said in found.reason and " first" in found.reason
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "probe", "failure"),
+    [
+        ("tuples-instead-of-names", "text-classification", None),
+        ("normalizer-that-doubles-forty-times", "text-classification", "timeout"),
+        ("tokenizer-with-code-of-its-own", "text-classification", None),
+        ("modules-behind-a-router", "embedding", "unsafe_refused"),
+        ("module-that-loads-itself", "embedding", "load_failed"),
+    ],
+)
+def test_what_loading_does_not_touch_is_contained_too(
+    name: str, probe: str, failure: str | None, tmp_path: Path, worker: Zygote
+) -> None:
+    BY_NAME[name].write(tmp_path / name)
+    facts = inspect_model(tmp_path / name)
+    staged = worker.scratch / name
+    readable = stage_model(facts.files, staged / "model")
+    (staged / "items").mkdir()
+    (staged / "items" / "items.json").write_text('["aaaa bbb a", "def f(x): return x"]')
+    limits = Limits(estimate_memory_bytes(facts, probe), 60)
+    answer = worker.run(probe, staged / "model", staged / "items", limits, 8.0, 0, readable=readable)
+    assert answer.failure == failure, answer.what
+    assert not (tmp_path / PAYLOAD).exists()
+
+
+def test_label_names_that_move_the_cursor_are_flagged(tmp_path: Path) -> None:
+    BY_NAME["words-that-move-the-cursor"].write(tmp_path / "m")
+    assert inspect_model(tmp_path / "m").flags == ("odd_label_names",)

@@ -22,7 +22,7 @@ from inference.probes.base import Measured, Measurement, Subject
 from inference.probes.diffusion import DIFFUSION
 from inference.probes.diffusion.drawing import misfit, seeds_of
 from inference.probes.diffusion.editing import follows, grows, rotated
-from inference.probes.diffusion.inpainting import keeps
+from inference.probes.diffusion.inpainting import follows_prompts, keeps
 from inference.probes.diffusion.pictures import PackedPictures, pack
 from inference.probes.diffusion.pipes import MODULES
 from inference.sandbox.zygote import Answer, Limits, Zygote
@@ -220,6 +220,27 @@ def test_a_pipeline_deaf_to_its_prompt_is_refuted(zygote: Zygote, copied: Path) 
         change(copied, network, name, np.array(0.5))
     measured = measure(zygote, "text-to-image", copied, built_in("drawings"), steps=4)
     assert adherence_verdict(first(measured, "adherence")) == "refuted"
+
+
+@pytest.mark.slow
+def test_inpainting_deaf_to_its_prompt_is_not_verified(zygote: Zygote, copied: Path) -> None:
+    for network, name in (("text_encoder", "token_embedding"), ("text_encoder_2", "shared.weight")):
+        change(copied, network, name, np.array(0.5))
+    control = first(measure(zygote, "inpainting", copied, built_in("drawings")), "runs").control
+    assert control is not None
+    assert control["colours"] < control["colours_needed"]
+    assert not control["passed"]
+
+
+def test_colours_follow_prompts_more_than_by_chance() -> None:
+    colours = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0)}
+    wanted = [f"{name} circle" for name in colours] * 6
+    parts = np.array([np.full((8, 4, 3), colours[label.partition(" ")[0]], np.uint8) for label in wanted])
+    hits, needed = follows_prompts(parts, wanted)
+    assert (hits, needed) == (24, pytest.approx(6 + 3 * (6 * 0.75) ** 0.5))
+    assert follows_prompts(np.roll(parts, 1, axis=0), wanted)[0] == 0
+    assert follows_prompts(np.zeros_like(parts), wanted) == (0, pytest.approx(1.5))  # no colour at all
+    assert follows_prompts(np.roll(parts[:1].repeat(24, axis=0), 1, axis=0), wanted)[0] < needed  # always the same
 
 
 @pytest.mark.slow

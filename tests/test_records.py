@@ -8,16 +8,21 @@ import math
 
 import pytest
 import rfc8785
-from factories import make_evidence
+from factories import make_artifact, make_evidence
 from pydantic import ValidationError
 from sqlalchemy import text
 
-from graph.claims import Claim, Evidence, Interval, ModelUsed, Scope, claim_id, evidence_id, report_claim
+from graph.claims import Claim, DataUsed, Evidence, Interval, ModelUsed, Scope, claim_id, evidence_id, report_claim
 from graph.digest import GENESIS, file_digest
 from graph.errors import EvidenceError
 from graph.home import Home
 from graph.store import evidence as store
 from graph.store.tables import EVIDENCE
+from inference.attempts import as_attempt
+from inference.ground import Ground
+from inference.models.architecture import Architecture
+from inference.records import NOT_RUN_YET, History, repeat_command
+from inference.results import UnitResult
 
 SHAPE = (
     "schema_version id kind artifact capability claim metric unit verdict reason_code reason tier measured successes n "
@@ -192,3 +197,69 @@ def test_a_file_digest_is_sha256_and_hears_every_byte(tmp_path_factory: pytest.T
     file.write_bytes(bytes(range(256)) * 5_000)
     assert file_digest(file, heard.append) == hashlib.sha256(file.read_bytes()).hexdigest()
     assert sum(heard) == 1_280_000
+
+
+# What is news -------------------------------------------------------------------------------------------
+OLD, NEW = ModelUsed(digest="old"), ModelUsed(digest="new")
+
+
+def test_two_units_that_observe_the_same_thing_are_each_told_once() -> None:
+    observed = {"kind": "observation", "claim": None, "verdict": None, "metric": "load_s", "model": OLD}
+    first, second = (make_evidence(unit_id=unit, measured=load_s, **observed) for unit, load_s in (("a", 1), ("b", 2)))
+    history = History([first, second])
+    assert [history.is_news(record) for record in (first, second)] == [False, False]
+    assert history.is_news(make_evidence(unit_id="a", measured=3, **observed))
+
+
+def test_a_stored_result_is_no_news_after_it_was_reproduced_but_after_other_weights_it_is() -> None:
+    made = {"claim": "cl_1", "unit_id": "a", "model": OLD}
+    first, again = make_evidence("a", measured=1.0, **made), make_evidence("a", measured=1.1, **made)
+    assert not History([first, again]).is_news(first)
+    assert History([first, again, make_evidence("a", "refuted", **(made | {"model": NEW}))]).is_news(first)
+
+
+def test_what_was_decided_on_other_weights_is_taken_back_once() -> None:
+    def pending(model: ModelUsed) -> Evidence:
+        return make_evidence("a", "unverifiable", reason_code=NOT_RUN_YET, claim="cl_1", model=model)
+
+    decided = make_evidence("a", claim="cl_1", model=OLD)
+    assert History([decided]).is_news(pending(NEW))
+    assert not History([decided]).is_news(pending(OLD))
+    assert not History([decided, pending(NEW)]).is_news(pending(NEW))
+    assert not History([]).is_news(pending(NEW))  # nothing to take back
+    assert History([decided, pending(NEW)]).is_news(make_evidence("a", claim="cl_1", model=NEW))
+
+
+def test_an_attempt_opposite_to_what_decides_leaves_the_claim_open(home: Home) -> None:
+    first = make_evidence("a", claim="cl_1", model=OLD)
+    with home.store.writing() as connection:
+        store.append_evidence(connection, [first])
+        store.append_evidence(connection, as_attempt(make_evidence("a", "refuted", claim="cl_1", model=OLD), [first]))
+        deciding = store.deciding_evidence(connection)["cl_1"]
+        records = list(store.all_evidence(connection))
+    assert [(record.verdict, record.attempt) for record in records] == [
+        ("verified", 1), ("refuted", 2), ("inconclusive", 2),
+    ]  # fmt: skip
+    assert (deciding.verdict, deciding.pooled) == ("inconclusive", (records[0].id, records[1].id))
+    [alone] = as_attempt(make_evidence("a", "refuted", claim="cl_1", model=NEW), [first])
+    assert alone.attempt == 1
+
+
+# The command that repeats it ----------------------------------------------------------------------------
+def test_the_command_names_set_trust_and_device_and_survives_a_shell() -> None:
+    def command(name: str, device: str = "cpu (Xeon)", **trust: object) -> str:
+        data = DataUsed(name=name, digest="d", declared_by="known", items=9)
+        result = UnitResult(unit="un_1", probe="p", version="1", device=device, data=data)
+        return repeat_command(Ground(make_artifact("ann/tiny"), model=OLD, **trust), result)  # type: ignore[arg-type]
+
+    assert command("sklearn-digits") == "matchgraph verify ann--tiny"  # comes with the program
+    assert command("code-or-prose") == "matchgraph verify ann--tiny --data code-or-prose=code-or-prose"
+    assert command("my set", trust="name") == "matchgraph verify ann--tiny --data 'my set=my set' --trust ann--tiny"
+    assert command("drawings", "cuda (H200)", trust="digest") == (
+        "matchgraph verify ann--tiny --trust old --device cuda"
+    )
+    bare = Architecture("a", "transformers", "MobileViTModel", {"model_type": "mobilevit"}, "library default")
+    built = Ground(make_artifact("ann/tiny"), trust="digest", architecture=bare)
+    result = UnitResult(unit="un_1", probe="p", version="1", device="cpu")
+    assert repeat_command(built, result).endswith(f"--trust {bare.digest}")
+    assert repeat_command(built, None) == "matchgraph verify ann--tiny"

@@ -151,6 +151,8 @@ def test_a_claim_waits_for_the_probe_of_its_metric_set_as_it_says(
         (claim("perplexity", 9.0, dataset="digits"), "not_runnable"),
         (claim("max_tokens", 9.0), "not_runnable"),
         (claim("adherence", 75.0), "not_runnable"),  # no model that draws
+        (claim("adherence", 75.0, note="in 1-4 steps"), "underspecified"),  # at which one?
+        (claim("runs", None, capability="main", note="vision.object-detection"), "not_runnable"),  # not what it does
         (claim("price", 1.0), "not_runnable"),
         (claim("beauty", 1.0), "not_falsifiable"),
         (claim("labels", 10.0, subject="another/model"), "other_artifact"),

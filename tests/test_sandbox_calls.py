@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from inference.sandbox.answers import judge
+from inference.sandbox.answers import MOST_PARTS, judge
 from inference.sandbox.landlock import landlock_abi
 from inference.sandbox.layers import SWITCHES, confines
 from inference.sandbox.scratch import remove_folder
@@ -124,6 +124,13 @@ def test_what_does_not_end_is_ended(zygote: Zygote, probe: str, failure: str) ->
 )  # fmt: skip
 def test_a_line_that_is_no_answer_is_a_crash(zygote: Zygote, line: str) -> None:
     assert ask(zygote, "write_lines", line=line).failure == "crashed"
+
+
+def test_a_short_answer_of_very_many_lists_is_not_built() -> None:
+    def answer(count: int) -> str:
+        return judge(b'{"layers": []}\n{"raw": {"a": [' + b"[]," * count + b"0]}}\n", False, 0, 0.1, 1.0).what
+
+    assert (answer(1_000), answer(MOST_PARTS)) == ("", f"answered more than {MOST_PARTS} lists")
 
 
 def test_what_a_child_says_moves_no_cursor(zygote: Zygote) -> None:

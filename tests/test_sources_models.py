@@ -15,6 +15,7 @@ from graph.artifacts import Artifact
 from graph.errors import SourceError
 from indexer.sources import Entry, detect_kind, read_source
 from indexer.sources.cards import Card, first_paragraph, read_card
+from indexer.sources.inventory import render_inventory
 from inference.models.files import list_files
 
 
@@ -204,6 +205,25 @@ def test_pickle_alone_is_listed_and_says_why_it_is_not_loaded(tmp_path: Path) ->
     entry = entry_of(tmp_path)
     assert entry.bucket == "pickle only" and entry.artifact is not None
     assert "can run code" in entry.warnings[0] and "trust it by name" not in entry.warnings[0]  # trust runs no pickle
+
+
+@pytest.mark.parametrize(
+    ("extra", "bucket"),
+    [
+        ({"auto_map": {"AutoModel": "modeling.Mine"}}, "custom code"),
+        ({"num_hidden_layers": 10**6}, "unsafe"),  # a number that no publisher gave is no code
+        ({"vocab_size": 10**7, "hidden_size": 10**6}, "unsafe"),  # more parameters than the files can hold
+        ({}, "loadable"),
+    ],
+)
+def test_the_inventory_tells_own_code_from_numbers_over_the_limits(
+    tmp_path: Path, extra: dict[str, object], bucket: str
+) -> None:
+    folder = model(tmp_path / "model")
+    (folder / "config.json").write_bytes(config(**extra))
+    entry = entry_of(folder)
+    assert entry.bucket == bucket
+    assert render_inventory({entry.bucket: 1}, 0) == f"1 model: 1 {bucket}"
 
 
 def test_pickles_beside_safetensors_are_named(tmp_path: Path) -> None:

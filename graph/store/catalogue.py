@@ -159,7 +159,7 @@ def suggest_artifacts(connection: Connection, name: str, limit: int = 3) -> list
     known: dict[str, str] = {}
     for row in connection.execute(select(ARTIFACTS.c.slug, ARTIFACTS.c.name).where(ARTIFACTS.c.retired.is_(False))):
         known[row.slug] = f"{row.slug} {row.name}".lower()
-    hits = process.extract(name.lower()[:200], known, scorer=fuzz.WRatio, limit=limit, score_cutoff=50)
+    hits = process.extract(name.lower()[:200], known, scorer=fuzz.WRatio, limit=limit, score_cutoff=60)
     return [slug for _, _, slug in hits]
 
 

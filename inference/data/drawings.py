@@ -94,6 +94,16 @@ def judge(picture: NDArray[np.uint8]) -> str:
     return f"{colour} {shape}" if colour and shape else ""
 
 
+def colour(picture: NDArray[np.uint8]) -> str:
+    """The colour of nearly all coloured pixels of a part of a drawing, whatever their shape; "" where there is none.
+
+    `picture` has the shape (height, width, 3).
+    """
+    scaled = picture.astype(np.float64) / 255
+    coloured = scaled.max(axis=2) - scaled.min(axis=2) >= _threshold(scaled)
+    return _colour(scaled[coloured]) if float(coloured.mean()) >= _COVERED[0] else ""
+
+
 def _region(picture: NDArray[np.float64]) -> NDArray[np.bool_] | None:
     """The pixels of the one coloured region, shape (height, width); None where there is not one."""
     from scipy import ndimage

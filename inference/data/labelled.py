@@ -96,7 +96,7 @@ def finished(
         raise SourceError(f"labelled set {name}: it has no items: add some rows", file=file, code="empty")
     data = LabelledSet(name, kind, items, labels, _content_digest(kind, digests, labels), "operator")
     if kind not in UNLABELLED and len(data.classes) < 2:
-        what = f"labelled set {name}: only one label ({data.classes[0][:40]!r}): it cannot tell right from wrong"
+        what = f"labelled set {name}: only one label ({data.classes[0][:40]!r}): add items of another"
         raise SourceError(what, file=file, code="one_class")
     known: Literal["known", "operator"] = "known" if known_sets().get(data.digest) == name else "operator"
     return replace(data, declared_by=known, warnings=_oddities(kind, digests, labels))

@@ -22,7 +22,7 @@ _PARQUET_ROWS: Final = 1_024
 
 
 def open_data(name: str, path: Path) -> LabelledSet:
-    """The labelled set in a CSV file, a parquet file or a folder of pictures by label.
+    """The labelled set in a CSV file, a parquet file or a folder of pictures by label; the suffix may be left out.
 
     CSV and parquet have the columns `text` and `label`; or `prompt` and `label`; or `tokens` and `tags`, each
     separated by blanks; or `anchor`, `paraphrase` and `unrelated`; or `text` alone. A folder has one subfolder a label.
@@ -32,6 +32,8 @@ def open_data(name: str, path: Path) -> LabelledSet:
     SourceError
         It cannot be read, lacks a column, is empty, has one label only, or is too large; with file and line.
     """
+    beside = (path.with_name(path.name + suffix) for suffix in ("", ".csv", ".parquet"))
+    path = next((file for file in beside if file.exists()), path)
     where = Where(name, str(path))
     if path.is_dir():
         return read_pictures(where, path)

@@ -15,7 +15,15 @@ from typing import Any, Final
 from graph.errors import ModelError
 from inference.models.architectures import bounded_count, label_names, task_of_architecture, task_of_pipeline
 from inference.models.estimate import excess_of
-from inference.models.files import FileProblem, Listing, ModelFile, UnreadableError, list_files, read_json
+from inference.models.files import (
+    FileProblem,
+    Listing,
+    ModelFile,
+    UnreadableError,
+    list_files,
+    printable,
+    read_json,
+)
 from inference.models.headers import Tensor, gguf_header, safetensors_tensors
 from inference.models.preflight import find_refusal, is_staged, notes_on, without_oversized
 from inference.models.weights import (
@@ -52,7 +60,7 @@ class ModelFacts:
     `loadable` means that a library here can load it without running its code; if not, `reason` says why.
     `asks_for_code` tells a model that is refused for code of its own from one refused for anything else.
     `ignored` names pickles beside safetensors; `problems` names files that were not used; `flags` what was knowingly
-    left aside (code_ignored, chat_template, files_not_read).
+    left aside (code_ignored, chat_template, files_not_read) or is odd (odd_label_names: some move a cursor).
     """
 
     kind: str
@@ -207,11 +215,14 @@ def _from_config(facts: ModelFacts, config: dict[str, Any], listing: Listing) ->
     nested = inner if isinstance(inner, dict) else {}
     positions = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_target_positions")
     dimensions = bounded_count(config, "hidden_size", "d_model", "n_embd", "dim") if task in _EMBEDDING_TASKS else None
+    called = label_names(config) if labels else ()
+    odd = ("odd_label_names",) if any(not name.isprintable() for name in called) else ()
     if library == "sentence-transformers":
         dimensions = _sentence_dimensions(listing) or dimensions
     return replace(
-        facts, architecture=architecture and architecture[:200], model_type=model_type and model_type[:100], task=task,
-        library=library, labels=labels, label_names=label_names(config) if labels else (), dimensions=dimensions,
+        facts, architecture=architecture and printable(architecture[:200]), task=task,
+        model_type=model_type and printable(model_type[:100]),
+        library=library, labels=labels, label_names=called, flags=(*facts.flags, *odd), dimensions=dimensions,
         context=bounded_count(config, *positions) or bounded_count(nested, *positions),
     )  # fmt: skip
 
@@ -282,7 +293,7 @@ def _adapter(facts: ModelFacts, listing: Listing) -> ModelFacts:
     file = listing.named("adapter_config.json")
     config = read_json(file) if file else {}
     base = config.get("base_model_name_or_path")
-    base_model = base[:200] if isinstance(base, str) and base else None
+    base_model = printable(base[:200]) if isinstance(base, str) and base else None
     weights = [file for file in listing.files if file.name.endswith(".safetensors")]
     tensors = [tensor for file in weights for tensor in safetensors_tensors(file.path, file.name)]
     kind = {"SEQ_CLS": "text-classification", "CAUSAL_LM": "text-generation", "TOKEN_CLS": "token-classification"}

@@ -156,7 +156,12 @@ def stamp_of(state: os.stat_result) -> tuple[int, ...]:
 
 def shown_name(name: str) -> str:
     """A file's name as messages show it: at most 80 characters, none of which moves a terminal's cursor."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in name[:80])
+    return printable(name[:80])
+
+
+def printable(text: str) -> str:
+    """The text with a mark in the place of each character that moves a terminal's cursor or turns its direction."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def open_regular(path: Path) -> BinaryIO:

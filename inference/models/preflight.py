@@ -19,6 +19,7 @@ from inference.models.files import (
     ModelFile,
     UnreadableError,
     parse_json,
+    printable,
     read_bounded,
 )
 from inference.models.weights import LARGEST_INDEX_BYTES
@@ -55,7 +56,8 @@ _LONGEST_LIST: Final = 1_000
 _MOST_LABELS: Final = 100_000
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _ACTIVATION: Final = re.compile(r"torch\.nn\.[\w.]{1,80}")
-_MODULE: Final = re.compile(r"sentence_transformers\.[\w.]{1,150}")
+_MODULE: Final = re.compile(r"sentence_transformers\.(?:[a-z]\w{0,60}\.){0,6}[A-Z]\w{0,80}")
+"""A class by its name: what else lies in the library's modules (functions, other libraries) is none of a model's."""
 
 
 @dataclass(frozen=True)
@@ -162,18 +164,21 @@ def json_depth(data: bytes) -> int:
 def _refused_words(name: str, config: Any) -> Refusal | None:
     """Words in a configuration that make a library import or read what is not its own."""
     for key, value in _items(config):
-        text = str(value)[:100]
+        whole = str(value)
+        text = whole[:100]  # what a message shows; what is judged is all of it
         if key == "auto_map" and value and name.rpartition("/")[2] == "config.json":
             return _asks_for_code(f"{name} asks for the repository's own code (auto_map), which is never run")
         if key == "custom_pipelines" and value:
             return _asks_for_code(f"{name} asks for a pipeline of its own (custom_pipelines), which is never run")
-        if key.endswith(("activation_function", "activation_fn")) and "." in text and not _ACTIVATION.fullmatch(text):
+        if key.endswith(("activation_function", "activation_fn")) and "." in whole and not _ACTIVATION.fullmatch(whole):
             return _asks_for_code(f"{name} names code ({text!r}) as {key[:80]}, which is never run")
-        if key.endswith("attn_implementation") and "/" in text:
+        if key.endswith(("attn_implementation", "experts_implementation")) and "/" in whole:
             return _asks_for_code(f"{name} names code ({text!r}) as {key[:80]}, which is never fetched")
-        if name == "modules.json" and key == "type" and not _MODULE.fullmatch(text):
-            return _asks_for_code(f"{name} names the module {text!r}, which is none of sentence-transformers: never run")
-        if name == "modules.json" and key == "path" and (".." in text or text.startswith("/") or "\\" in text):
+        if name == "modules.json" and key == "type" and not _MODULE.fullmatch(whole):
+            return _asks_for_code(
+                f"{name} names the module {text!r}, which is none of sentence-transformers: never run"
+            )
+        if name == "modules.json" and key == "path" and (".." in whole or whole.startswith("/") or "\\" in whole):
             return _unsafe(f"{name} points out of its folder ({text!r}): refused")
     listed = config.get("_class_name") if isinstance(config, dict) else None
     if name == "model_index.json" and isinstance(listed, list):
@@ -182,11 +187,11 @@ def _refused_words(name: str, config: Any) -> Refusal | None:
 
 
 def _unsafe(reason: str) -> Refusal:
-    return Refusal("unsafe_refused", reason)
+    return Refusal("unsafe_refused", printable(reason))
 
 
 def _asks_for_code(reason: str) -> Refusal:
-    return Refusal("unsafe_refused", reason, is_code=True)
+    return Refusal("unsafe_refused", printable(reason), is_code=True)
 
 
 def _refused_numbers(name: str, config: Any) -> Refusal | None:

@@ -146,13 +146,13 @@ def _refuse_foreign(component: str, entry: list[Any]) -> None:
     if not _PLAIN_WORD.fullmatch(component):
         raise CodeError(f"model_index.json names a component {component[:80]!r}, which is no plain word: refused")
     library = str(entry[0])
-    if library not in _PLAIN_LIBRARIES and not _is_pipeline_module(library):
+    if library not in _PLAIN_LIBRARIES and not is_pipeline_module(library):
         raise CodeError(f"component {component[:80]} needs code from {library[:80]!r}, which is never run")
     if len(entry) != 2 or not _PLAIN_WORD.fullmatch(str(entry[1])):
         raise CodeError(f"component {component[:80]} names no plain class ({str(entry[1:])[:80]}): refused")
 
 
-def _is_pipeline_module(name: str) -> bool:
+def is_pipeline_module(name: str) -> bool:
     """True for a module of diffusers' own pipelines, such as the `stable_diffusion` of its safety checker."""
     spec = importlib.util.find_spec("diffusers")
     if spec is None or spec.origin is None or not _PLAIN_WORD.fullmatch(name):

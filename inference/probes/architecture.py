@@ -35,7 +35,7 @@ class ArchitectureProbe:
 
     def cost_s(self, subject: Subject, data: LabelledSet | None) -> float | None:
         """Seconds to import the class and to build it; None where the weights are at hand and loading tells."""
-        return 3.0 if subject.tier == "architecture" else None
+        return 1.0 if subject.tier == "architecture" else None
 
     def run(self, task: RunTask) -> dict[str, Any]:
         """The raw answer: counts, and the widths of what shapes alone come out as."""

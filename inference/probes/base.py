@@ -227,7 +227,7 @@ def loading(what: str) -> Iterator[None]:
         raise ProbeFailure("missing_dependency", f"{what}: {one_line(error)}") from error
     except Exception as error:  # a model's files can make the libraries raise anything
         message = one_line(error)
-        if "trust_remote_code" in message:
+        if "trust_remote_code" in str(error):  # the word may come late in a long message
             raise ProbeFailure("unsafe_refused", f"{what}: it needs code of its own, which is never run") from error
         code: FailureCode = "oom" if is_out_of_memory(message) else "load_failed"
         raise ProbeFailure(code, f"{what}: {type(error).__name__}: {message}") from error

@@ -54,7 +54,7 @@ class ClassificationProbe:
         known = {same_label(label) for label in subject.labels}
         if not all(same_label(label) in known for label in data.classes):
             return None
-        item_s = 0.002 + _ITEM_FLOPS[self._kind] * (subject.parameters or 0) / 2e10
+        item_s = 0.002 + _ITEM_FLOPS[self._kind] * (subject.parameters or 0) / 5e10
         return load_seconds(subject) + len(data.items) * item_s
 
     def run(self, task: RunTask) -> dict[str, Any]:
@@ -93,6 +93,7 @@ class ClassificationProbe:
         picture = self._kind == "image"
         model_class = library.AutoModelForImageClassification if picture else library.AutoModelForSequenceClassification
         model = model_class.from_pretrained(task.folder, use_safetensors=True, **LOAD_SAFELY)
+        model.config.return_dict = True  # a configuration may ask for tuples, which the pipeline cannot read
         if picture:
             processor = library.AutoImageProcessor.from_pretrained(task.folder, **LOAD_SAFELY)
             return library.pipeline(self._task, model=model, image_processor=processor, device="cpu")

@@ -125,7 +125,7 @@ class SimilarityProbe:
         """Seconds to load and to encode three texts an item; None where model or set do not fit."""
         if data is None or data.kind != "triples" or subject.task not in TASKS:
             return None
-        return load_seconds(subject) + 1.0 + 3 * len(data.items) * (0.001 + 2 * 16 * (subject.parameters or 0) / 2e10)
+        return load_seconds(subject) + 1.0 + 3 * len(data.items) * (0.0005 + 2 * 16 * (subject.parameters or 0) / 1e11)
 
     def run(self, task: RunTask) -> dict[str, Any]:
         """The raw answer: for each item which of two texts is nearer, `first`, `second` or `tie`."""

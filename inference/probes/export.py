@@ -80,7 +80,7 @@ class ExportProbe:
 
     def cost_s(self, subject: Subject, data: LabelledSet | None) -> float | None:
         """Seconds to load, to export, and for some twenty items in both runtimes."""
-        return None if not fits(subject) else load_seconds(subject) + 2.5 + 20 * item_seconds(subject)
+        return None if not fits(subject) else load_seconds(subject) + 3 + 20 * item_seconds(subject)
 
     def run(self, task: RunTask) -> dict[str, Any]:
         """The raw answer: errors by batch size, and that of the perturbed export."""
@@ -129,7 +129,7 @@ def fits(subject: Subject) -> bool:
 def item_seconds(subject: Subject) -> float:
     """Seconds for one item on one core, roughly: a picture model uses each weight at many places."""
     pictures = (subject.task or "").startswith("vision.")
-    return 0.002 + (1000 if pictures else 2 * 64) * (subject.parameters or 5_000_000) / 5e10
+    return 0.001 + (500 if pictures else 40) * (subject.parameters or 5_000_000) / 5e10
 
 
 def export_onnx(model: Any, inputs: Mapping[str, Any]) -> bytes:

@@ -66,7 +66,7 @@ class QuantizationLossProbe:
         known = {same_label(label) for label in subject.labels}
         if len(data.items) < LEAST_ITEMS or not all(same_label(label) in known for label in data.classes):
             return None
-        return load_seconds(subject) + 5 + 5 * len(data.items) * item_seconds(subject)
+        return load_seconds(subject) + 3 + 3 * len(data.items) * item_seconds(subject)
 
     def run(self, task: RunTask) -> dict[str, Any]:
         """The raw answer: each form's label of each item that did not calibrate, in order."""

@@ -122,6 +122,7 @@ def load_tagger(folder: Path) -> tuple[Any, Any]:
     if not tokenizer.is_fast:
         raise ProbeFailure("missing_dependency", "its tokenizer does not say which piece belongs to which word")
     model = AutoModelForTokenClassification.from_pretrained(folder, use_safetensors=True, **LOAD_SAFELY)
+    model.config.return_dict = True  # a configuration may ask for tuples
     return model.eval(), tokenizer
 
 

@@ -82,7 +82,7 @@ class ZeroShotProbe:
         if not 2 <= len(data.classes) <= MOST_LABELS:
             return None
         asked = len(data.classes) * (len(data.items) + min(CONTROLS, len(data.items)))
-        return load_seconds(subject) + asked * (0.003 + 2 * 60 * (subject.parameters or 0) / 2e10)
+        return load_seconds(subject) + asked * (0.001 + 2 * 60 * (subject.parameters or 0) / 1e11)
 
     def run(self, task: RunTask) -> dict[str, Any]:
         """The raw answer: the best label of each item, and of each control."""
@@ -168,6 +168,7 @@ def _pipeline(task: RunTask) -> Any:
     import transformers as library
 
     model = library.AutoModelForSequenceClassification.from_pretrained(task.folder, use_safetensors=True, **LOAD_SAFELY)
+    model.config.return_dict = True  # a configuration may ask for tuples
     tokenizer = library.AutoTokenizer.from_pretrained(task.folder, **LOAD_SAFELY)
     if not entails(list(model.config.label2id)):
         raise ProbeFailure("missing_dependency", "it has no label entailment to choose by")

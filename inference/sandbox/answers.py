@@ -20,6 +20,8 @@ from inference.sandbox.scratch import holds_more_than
 
 ANSWER_BYTES: Final = 16 << 20
 """A child that writes more is taken for crashed."""
+MOST_PARTS: Final = 500_000
+"""Lists and objects in an answer; each takes twenty times its bytes when it is read."""
 _LOOK_S: Final = 0.5
 """How often the child's scratch folder is looked at while it runs."""
 
@@ -122,6 +124,8 @@ def judge(
         if exit_code == -signal.SIGSYS:
             return failed("crashed", "made a system call of another processor")
         return failed("crashed", f"ended by {_end(exit_code)} without an answer")
+    if second.count(b"[") + second.count(b"{") > MOST_PARTS:
+        return failed("crashed", f"answered more than {MOST_PARTS} lists")
     try:
         reply = _Reply.model_validate_json(second)
     except ValidationError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from graph.claims import Scope
+from inference.data import drawings
 from inference.data.sets import LabelledSet
 from inference.probes.base import Measured, Measurement, ProbeInfo, RunTask, Subject
 from inference.probes.diffusion.drawing import judged
@@ -26,6 +29,8 @@ from inference.probes.diffusion.pipes import (
 TASK: Final = "vision.inpainting"
 _ALLOWANCE: Final = 2.0
 """So many times the autoencoder's own error and as many levels are no change."""
+_SPREADS: Final = 3.0
+"""Standard deviations above chance from which colours follow the prompts."""
 _BORDER: Final = 1 / 8
 """Part of the width on both sides of the mask's edge that is looked at on neither side: the autoencoder blurs there."""
 
@@ -54,12 +59,13 @@ class InpaintingProbe:
 
     info = ProbeInfo(
         name="inpainting",
-        version="1",
+        version="2",
         metrics=("runs",),
         tasks=(TASK,),
         needs="prompt",
         modules=MODULES,
-        control="with an empty mask nothing may change",
+        control="with an empty mask nothing may change; the colours in the masked halves must follow the prompts more "
+        f"often than by chance, by {_SPREADS:g} standard deviations",
         declared=f"runs: the kept half nearest to its own source's, the masked half changed by more than "
         f"{_ALLOWANCE:g} times the autoencoder's error and {_ALLOWANCE:g} levels; chance is one in so many pictures",
     )
@@ -94,15 +100,17 @@ class InpaintingProbe:
         if data is None or not judged(data):
             raise ValueError("a prompt set is needed whose labels the judge knows")
         answer = _Raw.model_validate_json(raw)
-        own, _ = answer.chosen.labels(data)
+        own, wanted = answer.chosen.labels(data)
         given = (answer.round_trip, answer.half, answer.nothing)
         sources, (trip, half, nothing) = same_size(answer.sources, given, len(own))
         right = keeps(sources, trip, half)
         changed, kept = errors(sources, half, *sides(sources))
         still = errors(sources, nothing, *sides(sources)).max(axis=0) <= allowed(sources, trip)
         n, scope = len(right), Scope(steps=answer.steps, size=answer.size)
-        control = {"kind": "empty_mask", "successes": int((~still).sum()), "n": n,
-                   "passed": bool(still.mean() >= 0.75)}  # fmt: skip
+        hits, needed = follows_prompts(half[:, :, sides(half)[0]], wanted)
+        passed = bool(still.mean() >= 0.75 and hits >= needed)
+        control = {"kind": "empty_mask", "successes": int((~still).sum()), "n": n, "colours": hits,
+                   "colours_needed": round(needed, 3), "passed": passed}  # fmt: skip
         error = float(errors(sources, trip, *sides(sources)).mean())
         numbers = {"inpaint_outside_error": float(kept.mean()), "inpaint_inside_change": float(changed.mean()),
                    "autoencoder_error": error}  # fmt: skip
@@ -126,6 +134,19 @@ def keeps(sources: Bytes8, trip: Bytes8, half: Bytes8) -> NDArray[np.bool_]:
     apart = np.abs(half[:, None, :, outside].astype(np.float64) - kept[None]).mean(axis=(2, 3, 4))
     found: NDArray[np.bool_] = changed & (apart.argmin(axis=1) == np.arange(len(apart)))
     return found
+
+
+def follows_prompts(parts: Bytes8, wanted: Sequence[str]) -> tuple[int, float]:
+    """How many parts of pictures have the colour that their prompt asks for, and how many are more than chance.
+
+    A pipeline that fills the mask with anything changes it too; only one that reads the prompt gets its colour. Chance
+    is Σ parts of colour c · prompts for c / n, its variance at most n·p(1 − p).
+    """
+    shown, asked = [drawings.colour(part) for part in parts], [label.partition(" ")[0] for label in wanted]
+    said, meant, n = Counter(shown), Counter(asked), len(asked)
+    expected = sum(said[name] * meant[name] for name in sorted(meant)) / n
+    hits = sum(one == other for one, other in zip(shown, asked, strict=True))
+    return hits, expected + _SPREADS * max(expected * (1 - expected / n), 0.25) ** 0.5
 
 
 def sides(pictures: Bytes8) -> tuple[slice, slice]:

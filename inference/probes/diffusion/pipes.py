@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.models.weights import is_pipeline_module
 from inference.probes.base import ProbeFailure, RunTask, Subject, load_seconds, loading
 
 TASK: Final = "vision.text-to-image"
@@ -62,7 +63,7 @@ def load_pipeline(folder: Path) -> tuple[Any, dict[str, int]]:
     with loading("pipeline"):
         table = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
         listed = {name: entry for name, entry in sorted(table.items())
-                  if isinstance(entry, list) and entry and entry[0] is not None}  # fmt: skip
+                  if isinstance(entry, list) and entry and entry[0] is not None and name[:1] != "_"}  # fmt: skip
         parts = {name: _load_network(folder, name, *entry[:2]) for name, entry in listed.items()}
         networks: dict[str, Any] = {name: part for name, part in parts.items() if part is not None}
         pipe = DiffusionPipeline.from_pretrained(
@@ -78,12 +79,12 @@ def _load_network(folder: Path, name: str, library: str, named: str) -> Any | No
 
     import torch
 
-    if library not in _LIBRARIES:
+    if library not in _LIBRARIES and not is_pipeline_module(library):
         raise ProbeFailure("unsafe_refused", f"{name}: it needs code of {library!r}, which is never run")
-    module = importlib.import_module(library)
+    module = importlib.import_module(library if library in _LIBRARIES else f"diffusers.pipelines.{library}")
     declared = getattr(module, str(named), None)
     if declared is None:
-        raise ProbeFailure("missing_dependency", f"{name}: {library} {module.__version__} has no class {named!r}")
+        raise ProbeFailure("missing_dependency", f"{name}: {library} has no class {named!r} in the version here")
     if not (isinstance(declared, type) and issubclass(declared, torch.nn.Module)):
         return None
     with loading(name):
