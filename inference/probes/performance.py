@@ -29,7 +29,7 @@ from inference.probes.timing import (
 BATCH_SIZE: Final = 8
 _BUDGET_S: Final = 1.5
 """Seconds of timing above the least number of pairs."""
-_SINGLES_S: Final = 0.25
+_SINGLES_S: Final = 0.1
 """Single items of one round take about this long at most, and are at least two; the others count as these do."""
 _ONNX: Final = frozenset({"onnx", "onnxruntime", "onnx runtime", "ort"})
 
@@ -72,7 +72,7 @@ class PerformanceProbe:
         """Seconds to load, and for at least 15 pairs of two single items and a batch, and the control."""
         if not fits(subject):
             return None
-        return load_seconds(subject) + 2 * _BUDGET_S + (PAIRS + 2) * (4 + 1.7 * BATCH_SIZE) * item_seconds(subject)
+        return load_seconds(subject) + 2 * _BUDGET_S + (PAIRS + 2) * (4 + 1.2 * BATCH_SIZE) * item_seconds(subject)
 
     def run(self, task: RunTask) -> dict[str, Any]:
         """The raw answer: seconds by turns, and bytes counted."""

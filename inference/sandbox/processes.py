@@ -7,6 +7,35 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Final
+
+from inference.sandbox.system import call, on_linux
+
+_LARGE_BYTES: Final = 2 << 20
+_COLLAPSE: Final = 25
+_OWN_MEMORY: Final = ("", "[heap]")
+
+
+def join_pages() -> int:
+    """How many large pages this process's own memory was joined to; a fork copies one entry for each, not 512.
+
+    With torch and its like imported that halves what a fork and its end take. Source: madvise(2), MADV_COLLAPSE, from
+    Linux 6.1; older kernels, and other systems, leave all pages as they are.
+    """
+    joined = 0
+    if not on_linux():
+        return 0
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines():
+            fields = line.split(maxsplit=5)
+            if fields[1] != "rw-p" or (fields[5] if len(fields) > 5 else "") not in _OWN_MEMORY:
+                continue
+            first, last = (int(bound, 16) for bound in fields[0].split("-"))
+            for start in range(-(-first // _LARGE_BYTES) * _LARGE_BYTES, last - _LARGE_BYTES + 1, _LARGE_BYTES):
+                with contextlib.suppress(OSError):  # hardly used, no memory for it, or an older kernel
+                    call("madvise", start, _LARGE_BYTES, _COLLAPSE)
+                    joined += 1
+    return joined
 
 
 def reap_orphans() -> bool:

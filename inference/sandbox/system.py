@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import platform
 import sys
@@ -26,8 +27,9 @@ def on_linux() -> bool:
     return sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64")
 
 
+@functools.cache
 def libc() -> ctypes.CDLL:
-    """The C library of this process, errno kept."""
+    """The C library of this process, errno kept; opened once, because a child makes a hundred calls."""
     return ctypes.CDLL(None, use_errno=True)
 
 

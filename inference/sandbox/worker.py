@@ -31,7 +31,7 @@ from typing import Any, Final, NoReturn
 from inference.sandbox import cgroups, namespaces, system
 from inference.sandbox.layers import NOT_CONFINED, confines
 from inference.sandbox.lockdown import Room, close_descriptors, die_with, lock_down, system_paths
-from inference.sandbox.processes import descriptors, reap_orphans, tasks_of_user, threads
+from inference.sandbox.processes import descriptors, join_pages, reap_orphans, tasks_of_user, threads
 
 _LINE_LIMIT: Final = 1 << 20
 _PATIENCE_S: Final = 5.0
@@ -75,6 +75,8 @@ def main(descriptor: int, start: dict[str, Any]) -> None:
         _send(channel, {"ready": False, "what": _one_line(error)})
         return
     gc.collect()
+    if not worker.fresh:
+        join_pages()
     gc.freeze()  # or a collection in each child copies the pages of all that was imported
     worker.paths = tuple(system_paths(cuda=worker.cuda))
     if (
