@@ -29,6 +29,7 @@ _LIBRARIES: Final = (
 _NEVER_OBSERVED: Final = ("loads", "runs")
 """Thresholds of ours, judged and not observed."""
 _PATHS: Final = re.compile(r"(?<![\w./])(?:/[\w.+@~-]+){2,}/?|(?<![\w])[A-Za-z]:\\[^\s'\"]+")
+_PHASES: Final = {"load_s": "load", "export_s": "export"}
 UNSEALED: Final = ""
 """The id of a record that is not sealed yet: only what is news gets sealed."""
 NOT_RUN_YET: Final = "budget"
@@ -83,7 +84,14 @@ def _run_fields(result: UnitResult | None) -> dict[str, Any]:
     return {
         "unit_id": result.unit, "seed": result.seed, "data": result.data, "libraries": result.libraries,
         "device": result.device, "sandbox": result.layers, "duration_s": result.duration_s,
+        "durations_s": _phases(result),
     }  # fmt: skip
+
+
+def _phases(result: UnitResult) -> dict[str, float]:
+    """Seconds of the parts of a run, as far as its probe told them: loading, exporting."""
+    found = result.measured.measurements if result.measured is not None else ()
+    return {phase: float(one.value) for one in found for metric, phase in _PHASES.items() if one.metric == metric}
 
 
 def observations_of_files(ground: Ground, time_us: int) -> list[Evidence]:

@@ -164,14 +164,20 @@ def _compared(record: Evidence, again: Evidence) -> tuple[bool, str]:
         agrees = record.verdict == again.verdict or (timed and set(verdicts) != _OPPOSITE)
         return agrees, f"{_told(record)} then, {_told(again)} now"
     if timed:
-        return True, f"{record.measured} then, {again.measured} now: time and memory differ from run to run"
+        return True, f"{_plain(record)} then, {_plain(again)} now: time and memory differ from run to run"
     agrees = record.measured == again.measured
-    return agrees, f"{record.measured} then, {again.measured} now"
+    return agrees, f"{_plain(record)} then, {_plain(again)} now"
 
 
 def _told(record: Evidence) -> str:
     code = f" ({record.reason_code})" if record.reason_code else ""
-    return f"{record.verdict}{code}" + (f", measured {record.measured}" if record.measured is not None else "")
+    return f"{record.verdict}{code}" + (f", measured {_plain(record)}" if record.measured is not None else "")
+
+
+def _plain(record: Evidence) -> str:
+    """What was measured, for people: at most four decimals."""
+    value = record.measured
+    return f"{value:,.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 def _kept(home: Home, record: Evidence, again: Evidence) -> Evidence:

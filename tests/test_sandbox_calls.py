@@ -7,6 +7,8 @@ import json
 import os
 import resource
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -175,3 +177,20 @@ def test_an_answer_is_read_by_a_caller_with_many_open_files(zygote: Zygote) -> N
         for descriptor in held:
             os.close(descriptor)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_memory_is_joined_to_large_pages_and_stays_what_it_was() -> None:
+    """What makes a fork of a worker cheap; in a process of its own, whose memory is filled by hand."""
+    script = (
+        "from inference.sandbox.processes import join_pages\n"
+        "held = bytearray(bytes(range(256)) * (1 << 16)); joined = join_pages()\n"
+        "large = next(line for line in open('/proc/self/smaps_rollup') if line.startswith('AnonHugePages'))\n"
+        "print(joined, int(large.split()[1]), held == bytes(range(256)) * (1 << 16))\n"
+    )
+    root = Path(__file__).resolve().parents[1]
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
+    joined, large_kib, same = done.stdout.split()
+    assert same == "True"
+    if not int(joined):
+        pytest.skip("needs Linux 6.1")
+    assert int(joined) >= 4 and int(large_kib) >= 2_048 * 4
