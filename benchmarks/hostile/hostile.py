@@ -116,7 +116,7 @@ def try_one(home: Home, models: Path, case: HostileModel, number: int, worker: Z
     after = ending(home, following, worker)
     untouched = listing(models) == before and not (models / PAYLOAD).exists()
     locked = folder / "more"
-    if locked.is_dir() and not locked.is_symlink():  # in one case it is a link to a folder of the system
+    if locked.is_dir() and not locked.is_symlink():  # in one case it is a link
         locked.chmod(0o700)
     shutil.rmtree(models, ignore_errors=True)
     return {
