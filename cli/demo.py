@@ -60,7 +60,7 @@ def run_demo(base: Path | None, *, json_: bool) -> None:
 
 def _prepare(base: Path) -> tuple[VerifyResponse, BuildResponse]:
     from graph.home import open_home
-    from inference.executor import VerifyOptions
+    from inference.work.executor import VerifyOptions
     from search.reports import build_response, ingest_response, verify_response
 
     home = open_home(read_settings(base), throw_away=True)

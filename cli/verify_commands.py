@@ -41,7 +41,7 @@ def verify(
 
     Example: matchgraph verify my-model --data my-set=labels.csv --jobs 2
     """
-    from inference.executor import VerifyOptions
+    from inference.work.executor import VerifyOptions
     from search.reports import plan_response, reproduce_response, verify_response
 
     if evidence is not None and (plan or artifacts):

@@ -82,7 +82,7 @@ def build(
     budget_s
         Seconds for probes; None is no limit.
     verify
-        What runs them; default `inference.executor.verify_artifacts`.
+        What runs them; default `inference.work.executor.verify_artifacts`.
     on_progress
         Hears of every stage.
 
@@ -197,7 +197,7 @@ def _plain(rules: Policy) -> dict[str, object]:
 def _verify(
     home: Home, artifacts: Sequence[Artifact], budget_s: float | None, on_progress: OnProgress, *, run_models: bool
 ) -> None:
-    from inference.executor import VerifyOptions, VerifyProgress, verify_artifacts
+    from inference.work.executor import VerifyOptions, VerifyProgress, verify_artifacts
 
     def hear(heard: VerifyProgress) -> None:
         on_progress(Progress("verify", heard.done, heard.total, heard.left_s))

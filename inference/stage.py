@@ -122,7 +122,8 @@ def _copy(file: ModelFile, target: Path, digest: str | None) -> None:
             copied.update(piece)
             written.write(piece)
             seen_bytes += len(piece)
-    if seen_bytes != file.size_bytes or (digest is not None and copied.hexdigest() != digest):
+    other = seen_bytes != file.size_bytes or (digest is not None and copied.hexdigest() != digest)
+    if other or _has_changed(file):  # the pre-flight read it before it was hashed, and after it was listed
         raise ModelRefused(f"{file.name} changed while it was verified: verify the model again")
     target.chmod(0o444)
 

@@ -14,7 +14,7 @@ from graph.claims import Claim, ClaimReport, Evidence, report_claim
 from graph.responses import VerdictCounts
 from graph.store import catalogue
 from graph.store.evidence import deciding_evidence
-from inference.present import present
+from inference.work.present import present
 
 DECIDED: Final = ("verified", "refuted")
 STALE: Final = "stale"

@@ -32,9 +32,9 @@ from indexer.pipeline import build, ingest
 from indexer.progress import OnProgress, Progress
 from indexer.snapshots import Listed, list_snapshots
 from inference.embedder import open_encoder
-from inference.executor import VerifyOptions, VerifyProgress, verify_artifacts
-from inference.plan import plan_verification
-from inference.reproduce import reproduce
+from inference.work.executor import VerifyOptions, VerifyProgress, verify_artifacts
+from inference.work.plan import plan_verification
+from inference.work.reproduce import reproduce
 from search.facts import read_facts
 
 
@@ -111,7 +111,7 @@ def plan_response(home: Home, names: Sequence[str], options: VerifyOptions, on_p
 
 
 def reproduce_response(home: Home, evidence: str, options: VerifyOptions) -> ReproduceResponse:
-    """A record of evidence, the same made again, and whether they agree; see `inference.reproduce.reproduce`."""
+    """A record of evidence, the same made again, and whether they agree; see `inference.work.reproduce.reproduce`."""
     found = reproduce(home, evidence, options)
     return ReproduceResponse(
         record=found.record, again=found.again, agrees=found.agrees, reason=found.reason,

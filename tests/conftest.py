@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-import inference.machine
+import inference.work.machine
 from graph.home import Home, open_home
 from graph.settings import Settings
 
@@ -42,7 +42,7 @@ def _own_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Tests assert no times, so they do not wait for what measures time on this machine, and nothing waits for them."""
     folder = tmp_path_factory.mktemp("machine")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(inference.machine, "lock_folder", lambda: folder)
+        patched.setattr(inference.work.machine, "lock_folder", lambda: folder)
         patched.setenv("TMPDIR", str(folder))  # and so do the commands that tests start
         yield
 

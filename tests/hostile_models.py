@@ -16,8 +16,8 @@ from graph.claims import Claim, Scope, claim_id
 from graph.home import Home
 from graph.store.catalogue import save_artifacts
 from graph.store.evidence import deciding_evidence
-from inference.executor import VerifyOptions, verify_artifacts
 from inference.sandbox.zygote import Zygote
+from inference.work.executor import VerifyOptions, verify_artifacts
 
 __all__ = [
     "CASES",

@@ -23,11 +23,11 @@ from graph.home import Home
 from graph.store.catalogue import all_artifacts
 from graph.store.evidence import deciding_evidence
 from indexer.pipeline import ingest
-from inference import settle
 from inference.data.sets import open_data
-from inference.executor import VerifyOptions, verify_artifacts
 from inference.models.locate import packaged_minilm
 from inference.sandbox.zygote import Zygote
+from inference.work import settle
+from inference.work.executor import VerifyOptions, verify_artifacts
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 LEVEL = 0.998

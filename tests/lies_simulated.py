@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from graph.constants import MARGIN_POINTS, RUNS_ABOVE_CHANCE
-from inference.power import detectable_points
-from inference.verdicts import judge_proportion, judge_runs
+from inference.verdicts.power import detectable_points
+from inference.verdicts.rules import judge_proportion, judge_runs
 
 RATES = (0.02, 0.2, 0.5, 0.8, 0.95, 0.99)
 SIZES = (30, 150, 540, 2_000)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from graph.claims import Claim, Evidence
 from graph.constants import MARGIN_POINTS, PREPROCESSING_POINTS
 from graph.metrics import METRICS
-from inference.power import detectable_difference, detectable_points
-from inference.printed import printed_unit
-from inference.verdicts import IN_POINTS, stated_number
+from inference.verdicts.power import detectable_difference, detectable_points
+from inference.verdicts.printed import printed_unit
+from inference.verdicts.rules import IN_POINTS, stated_number
 
 
 def in_detectable(claim: Claim, record: Evidence | None, level: float) -> float | None:

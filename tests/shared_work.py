@@ -20,8 +20,8 @@ from graph.claims import Claim, Scope, claim_id
 from graph.home import open_home
 from graph.settings import Settings
 from graph.store.catalogue import save_artifacts
-from inference.executor import VerifyOptions, VerifyReport, verify_artifacts
 from inference.sandbox.zygote import Answer
+from inference.work.executor import VerifyOptions, VerifyReport, verify_artifacts
 
 LOADED: Final[dict[str, Any]] = {
     "missing": [], "missing_count": 0, "mismatched": [], "unused_count": 0, "parameters": 64, "values": {},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -265,6 +267,15 @@ def test_a_malformed_setting_is_named() -> None:
     assert "MATCHGRAPH_THREADS" in done.stderr
 
 
+def _has_artifacts(database: Path) -> bool:
+    """Whether a batch was written already."""
+    if not database.exists():
+        return False
+    with contextlib.closing(sqlite3.connect(database)) as connection, contextlib.suppress(sqlite3.OperationalError):
+        return bool(connection.execute("SELECT count(*) FROM artifacts").fetchone()[0])
+    return False
+
+
 def test_ctrl_c_in_ingest_exits_130_and_resumes(tmp_path: Path) -> None:
     source = tmp_path / "catalogue.jsonl"
     rows = (json.dumps({"id": f"a/{n}", "name": f"n{n}", "description": "does it"}) for n in range(12_000))
@@ -273,9 +284,8 @@ def test_ctrl_c_in_ingest_exits_130_and_resumes(tmp_path: Path) -> None:
     environment = {**os.environ, "MATCHGRAPH_HOME": str(tmp_path / "home")}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         deadline = time.monotonic() + 60
-        while not (tmp_path / "home" / "matchgraph.db-wal").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(0.4)
+        while not _has_artifacts(tmp_path / "home" / "matchgraph.db") and time.monotonic() < deadline:
+            time.sleep(0.02)
         child.send_signal(signal.SIGINT)
         _, errors = child.communicate(timeout=60)
     assert child.returncode == 130

@@ -17,7 +17,7 @@ from shared_work import RuledWorker
 from test_plan import make_classifier
 from typer.testing import CliRunner, Result
 
-import inference.work
+import inference.work.shared
 from cli.main import app
 from cli.output import seconds_words
 from graph.artifacts import Artifact
@@ -56,7 +56,7 @@ def run(home: Home, models: list[Artifact], tmp_path: Path, monkeypatch: pytest.
         def __exit__(self, *_: object) -> None:
             return None
 
-    monkeypatch.setattr(inference.work, "Zygote", Ruled)
+    monkeypatch.setattr(inference.work.shared, "Zygote", Ruled)
     monkeypatch.setenv("MATCHGRAPH_HOME", str(home.path))
     runner = CliRunner()
     yield lambda *words: runner.invoke(app, ["verify", "--trust", "one", "--trust", "two", *words])
@@ -138,7 +138,7 @@ def test_a_record_is_made_again_and_a_difference_is_a_finding(
 ) -> None:
     import search.reports
     from graph.store.evidence import all_evidence
-    from inference.reproduce import Reproduction
+    from inference.work.reproduce import Reproduction
 
     run()
     with home.store.reading() as connection:

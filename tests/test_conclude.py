@@ -12,13 +12,13 @@ from factories import make_artifact
 from pydantic import ValidationError
 
 from graph.claims import Claim, DataUsed, Evidence, Interval, Scope
-from inference.conclude import UnitResult, conclude
 from inference.ground import Ground
+from inference.judging.conclude import UnitResult, conclude
 from inference.models.architecture import Architecture
 from inference.models.facts import ModelFacts
 from inference.models.files import ModelFile
 from inference.probes.base import Measured, Measurement, RawAnswers, score_answers
-from inference.records import evidence_of, observations_of_unit
+from inference.work.records import evidence_of, observations_of_unit
 
 GROUND = Ground(make_artifact("a"), ModelFacts("safetensors", ("safetensors",), 1_000, dtype="float32",
                 library="transformers", parameters=500, loadable=True), trust="name")  # fmt: skip

@@ -43,8 +43,8 @@ from inference.comparison.statistics import (
     pair_level,
 )
 from inference.comparison.verdict import decide_winner
-from inference.conclude import UnitResult
 from inference.data.sets import LabelledSet, built_in
+from inference.judging.conclude import UnitResult
 from inference.probes.base import Measured, Measurement
 from inference.sandbox.zygote import Zygote
 

@@ -30,12 +30,12 @@ from graph.store.evidence import (
     observations,
     trusted_names,
 )
-from inference.executor import VerifyOptions, VerifyProgress, VerifyReport, verify_artifacts
 from inference.ground import known_models
 from inference.models.known import compute_known_models
 from inference.models.locate import MINILM, packaged_minilm
-from inference.records import without_paths
 from inference.sandbox.zygote import Zygote
+from inference.work.executor import VerifyOptions, VerifyProgress, VerifyReport, verify_artifacts
+from inference.work.records import without_paths
 
 IMAGE, TEXT, SIMILAR = "vision.image-classification", "text.text-classification", "text.sentence-similarity"
 

@@ -12,7 +12,7 @@ import pytest
 from fake_encoder import WordEncoder
 from typer.testing import CliRunner
 
-import inference.settle
+import inference.work.settle
 import search.engine
 import search.reports
 from cli.main import app
@@ -81,7 +81,7 @@ def gated(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterato
         for module in (search.engine, search.reports):
             patched.setattr(module, "open_encoder", lambda *_, **__: encoder)
         # Observations without claims decide nothing here and take minutes.
-        patched.setattr(inference.settle, "observation_needs", lambda *_: [])
+        patched.setattr(inference.work.settle, "observation_needs", lambda *_: [])
         made = Gated(folder / "home", encoder, {})
         made.ask("ingest", str(cards))
         made.built = made.ask("build", "--report")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta, binom, hypergeom
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from inference.intervals import (
+from inference.verdicts.intervals import (
     LEAST_MEDIAN,
     hypergeometric_interval,
     mean_interval,
@@ -24,7 +24,7 @@ from inference.intervals import (
     relative_loss_interval,
     scaled,
 )
-from inference.label_scores import LEAST_PER_CLASS, macro_f1, macro_f1_interval, mean_recall
+from inference.verdicts.label_scores import LEAST_PER_CLASS, macro_f1, macro_f1_interval, mean_recall
 
 counts = st.integers(1, 2_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 tables = st.tuples(*[st.integers(0, 200)] * 4).filter(lambda table: sum(table) > 0)

@@ -33,9 +33,9 @@ from graph.store.jobs import (
     renew_leases,
 )
 from graph.store.tables import UNITS
-from inference.machine import is_gone, machine, new_owner
-from inference.pace import Pace
-from inference.work import LOST
+from inference.work.machine import is_gone, machine, new_owner
+from inference.work.pace import Pace
+from inference.work.shared import LOST
 
 IDS = ["a", "b", "c"]
 LEASE_US = round(LEASE_S * 1e6)
@@ -153,7 +153,7 @@ def test_who_waits_to_be_alone_lets_nobody_new_in_before(tmp_path: Path) -> None
 
 def test_another_process_waits_too(tmp_path: Path, repository: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from inference.machine import machine\n"
+        "import sys; from pathlib import Path; from inference.work.machine import machine\n"
         "with machine(alone=False, is_over=lambda: True, folder=Path(sys.argv[1])) as had: print(had)"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
@@ -234,7 +234,7 @@ def test_two_processes_share_the_work_and_run_no_unit_twice(home: Home, tmp_path
 def test_several_at_once_come_to_the_same(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from shared_work import RuledWorker
 
-    import inference.work
+    import inference.work.shared
 
     models, log = make_models(tmp_path / "models", 4), tmp_path / "log"
     one = verify_ruled(tmp_path / "one", models, tmp_path / "log of one")
@@ -249,7 +249,7 @@ def test_several_at_once_come_to_the_same(home: Home, tmp_path: Path, monkeypatc
         def __exit__(self, *_: object) -> None:
             return None
 
-    monkeypatch.setattr(inference.work, "Zygote", Own)
+    monkeypatch.setattr(inference.work.shared, "Zygote", Own)
     three = verify_ruled(home.path, models, log, jobs=3)
     assert three.counts == one.counts
     assert (three.units_run, three.records) == (one.units_run, one.records)
@@ -264,8 +264,8 @@ def test_what_measures_time_runs_by_itself(
 ) -> None:
     from shared_work import RuledWorker
 
-    import inference.work
-    from inference.units import Unit
+    import inference.work.shared
+    from inference.work.units import Unit
 
     times: list[tuple[float, float]] = []
 
@@ -280,8 +280,8 @@ def test_what_measures_time_runs_by_itself(
         def __exit__(self, *_: object) -> None:
             return None
 
-    monkeypatch.setattr(inference.work, "Zygote", Own)
-    monkeypatch.setattr(inference.settle, "observation_needs", lambda *_: [])
+    monkeypatch.setattr(inference.work.shared, "Zygote", Own)
+    monkeypatch.setattr(inference.work.settle, "observation_needs", lambda *_: [])
     monkeypatch.setattr(Unit, "alone", property(lambda _: alone))
     verify_ruled(home.path, make_models(tmp_path / "models", 4), tmp_path / "log", jobs=4)
     times.sort()

@@ -16,11 +16,11 @@ from graph.claims import Claim, Evidence, Interval
 from graph.errors import InputError
 from graph.home import open_home
 from graph.settings import Settings
-from inference.executor import VerifyOptions, check_options
 from inference.ground import sandbox_confines
-from inference.intervals import perplexity_interval, proportion_interval
-from inference.levels import deciding_at
 from inference.sandbox.zygote import Zygote
+from inference.verdicts.intervals import perplexity_interval, proportion_interval
+from inference.verdicts.levels import deciding_at
+from inference.work.executor import VerifyOptions, check_options
 
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "verdicts" / "results" / "lies.json"
 SAMPLE = (

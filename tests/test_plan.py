@@ -18,8 +18,8 @@ from graph.store.catalogue import save_artifacts
 from graph.store.evidence import count_evidence, trusted_names
 from graph.store.jobs import lease_owners
 from indexer.claims import with_implied_claims
-from inference.executor import VerifyOptions, VerifyReport
-from inference.plan import ANY_NAME, Plan, plan_verification
+from inference.work.executor import VerifyOptions, VerifyReport
+from inference.work.plan import ANY_NAME, Plan, plan_verification
 
 TASK = "text.text-classification"
 

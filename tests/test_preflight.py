@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +182,19 @@ def staged(folder: Path, out: Path, **options: Any) -> tuple[Ground, list[Path]]
     ground = surveyed(folder, confined=True)
     assert ground.facts is not None and ground.model is not None
     return ground, stage_model(ground.facts.files, out, ground.model.files, **options)
+
+
+def test_a_file_that_changes_between_pre_flight_and_hash_is_refused(tmp_path: Path) -> None:
+    """The copy has the digest that was recorded, and yet is not what the pre-flight read."""
+    honest(tmp_path / "m")
+    facts = inspect_model(tmp_path / "m")
+    config = json.loads((tmp_path / "m" / "config.json").read_text())
+    (tmp_path / "m" / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoModel": "x.Y"}}))
+    data = (tmp_path / "m" / "config.json").read_bytes()
+    files = [replace(file, size_bytes=file.path.stat().st_size) for file in facts.files]
+    digests = {"config.json": hashlib.sha256(data).hexdigest()}
+    with pytest.raises(ModelRefused, match="changed while it was verified"):
+        stage_model(files, tmp_path / "out", digests)
 
 
 def test_small_files_are_copied_for_everybody_to_read(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from inference.probes.diffusion.pictures import PackedPictures, pack
 from inference.probes.diffusion.pipes import MODULES
 from inference.sandbox.zygote import Answer, Limits, Zygote
 from inference.stage import stage_items, stage_model
-from inference.verdicts import judge_exact, judge_interval, judge_proportion, judge_runs
+from inference.verdicts.rules import judge_exact, judge_interval, judge_proportion, judge_runs
 
 LIMITS = Limits(memory_bytes=4 << 30, cpu_s=120)
 TINY = Subject(2_100_000, 521_683, "vision.text-to-image", library="diffusers")

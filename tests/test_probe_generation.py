@@ -15,11 +15,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from inference.data.sets import LabelledSet, open_data
-from inference.intervals import proportion_interval
 from inference.probes.base import Measured, ProbeFailure, RunTask, Subject
 from inference.probes.generation import TASK, GenerationProbe, untrue_control
 from inference.probes.language_model import Reader, unigram_loss
 from inference.probes.shown import CHOICES, CONTROLS, shown_choices, shown_files
+from inference.verdicts.intervals import proportion_interval
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 MODEL = EXAMPLES / "models" / "pydoc-llama"

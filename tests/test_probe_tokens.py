@@ -16,14 +16,14 @@ from hypothesis import given as drawn
 from hypothesis import strategies as some
 from safetensors.numpy import load_file, save_file
 
-from inference.clustered import clustered_share_interval
 from inference.data.sets import LabelledSet, open_data
-from inference.intervals import proportion_interval
 from inference.probes.base import Measured, ProbeFailure, RunTask, Subject
 from inference.probes.entities import dealt_control, dealt_tags, drawn_words, entity_counts, entity_f1, spans_of
 from inference.probes.lengths import tokens_read
 from inference.probes.shown import shown_files
 from inference.probes.tokens import NOT_READ, TASK, TokensProbe
+from inference.verdicts.clustered import clustered_share_interval
+from inference.verdicts.intervals import proportion_interval
 
 PROBE = TokensProbe()
 TAGS = some.lists(some.sampled_from(["O", "B-A", "I-A", "B-B", "I-B"]), max_size=12)

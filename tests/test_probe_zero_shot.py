@@ -13,7 +13,6 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from inference.data.sets import LabelledSet, open_data
-from inference.intervals import proportion_interval
 from inference.probes.base import Measured, ProbeFailure, RunTask, Subject
 from inference.probes.shown import shown_files
 from inference.probes.zero_shot import (
@@ -26,6 +25,7 @@ from inference.probes.zero_shot import (
     control_places,
     unlabelled_control,
 )
+from inference.verdicts.intervals import proportion_interval
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 MODEL = EXAMPLES / "models" / "topic-nli"

@@ -18,11 +18,11 @@ from graph.errors import EvidenceError
 from graph.home import Home
 from graph.store import evidence as store
 from graph.store.tables import EVIDENCE
-from inference.attempts import as_attempt
 from inference.ground import Ground
+from inference.judging.results import UnitResult
 from inference.models.architecture import Architecture
-from inference.records import NOT_RUN_YET, History, repeat_command
-from inference.results import UnitResult
+from inference.work.attempts import as_attempt
+from inference.work.records import NOT_RUN_YET, History, repeat_command
 
 SHAPE = (
     "schema_version id kind artifact capability claim metric unit verdict reason_code reason tier measured successes n "

@@ -18,9 +18,9 @@ from graph.settings import Settings
 from graph.store.catalogue import all_artifacts
 from graph.store.evidence import all_evidence, check_evidence_chain, deciding_evidence
 from indexer.pipeline import ingest
-from inference.executor import VerifyOptions, verify_artifacts
-from inference.records import sealed
-from inference.reproduce import reproduce
+from inference.work.executor import VerifyOptions, verify_artifacts
+from inference.work.records import sealed
+from inference.work.reproduce import reproduce
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 TEXTS = {"code-or-prose": EXAMPLES / "data" / "code-or-prose.csv"}

@@ -9,14 +9,14 @@ from factories import make_artifact
 
 from graph.artifacts import Capability
 from graph.claims import Claim, Scope
-from inference import routing
 from inference.data.labelled import LabelledSet
 from inference.ground import Ground, Shelf
+from inference.judging import routing
+from inference.judging.routing import Finding, Need, observation_needs, route
 from inference.models.architecture import Architecture
 from inference.models.facts import ModelFacts
 from inference.probes import LOADING, PROBES
 from inference.probes.base import Measured, Probe, ProbeInfo, RunTask, Subject
-from inference.routing import Finding, Need, observation_needs, route
 
 IMAGE, SIMILAR = "vision.image-classification", "text.sentence-similarity"
 DIGITS = tuple("0123456789")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from graph.claims import Claim, Scope
-from inference.scopes import (
+from inference.judging.scopes import (
     foreign_runtime,
     is_top_1,
     named_device,

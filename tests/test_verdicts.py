@@ -13,8 +13,8 @@ from scipy.stats import beta, binom
 
 from graph.claims import Claim, Interval
 from graph.metrics import METRICS
-from inference.printed import numbers_in, printed_unit
-from inference.verdicts import (
+from inference.verdicts.printed import numbers_in, printed_unit
+from inference.verdicts.rules import (
     Judgement,
     judge_exact,
     judge_interval,

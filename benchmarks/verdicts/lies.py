@@ -27,8 +27,8 @@ from lies_simulated import Simulated, simulate  # noqa: E402
 
 from graph.home import open_home  # noqa: E402
 from graph.settings import Settings  # noqa: E402
-from inference.records import library_versions, processor  # noqa: E402
 from inference.sandbox.zygote import Zygote  # noqa: E402
+from inference.work.records import library_versions, processor  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 SIMULATED = 20_000

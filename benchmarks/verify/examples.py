@@ -23,8 +23,8 @@ from graph.settings import Settings
 from graph.store.catalogue import all_artifacts
 from graph.store.tables import JOBS
 from indexer.pipeline import ingest
-from inference import settle
-from inference.executor import VerifyOptions, verify_artifacts
+from inference.work import settle
+from inference.work.executor import VerifyOptions, verify_artifacts
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFESTS = ("local-*.yml", "sentence-transformers--all-minilm-l6-v2.yml", "apple--mobilevit-small.yml")

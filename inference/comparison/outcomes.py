@@ -10,12 +10,12 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from inference.comparison.statistics import Answers
-from inference.conclude import UnitResult
 from inference.data import drawings
 from inference.data.sets import LabelledSet
-from inference.label_scores import macro_f1
+from inference.judging.conclude import UnitResult
 from inference.probes.base import ANSWER_LIMIT, Measured, Measurement, same_label
 from inference.probes.embedding import shown_triples
+from inference.verdicts.label_scores import macro_f1
 
 COMPARED: Final = ("accuracy", "adherence", "perplexity")
 """What a probe has to measure for its models to be compared, the first that it does."""

@@ -15,7 +15,7 @@ from inference.comparison.outcomes import BITS, Outcome
 from inference.comparison.statistics import Answers, compare_pairs, leaders, pair_level
 from inference.comparison.verdict import decide_winner
 from inference.data.sets import LabelledSet
-from inference.intervals import mean_interval, proportion_interval
+from inference.verdicts.intervals import mean_interval, proportion_interval
 
 _NOT_CHANCE: Final = ("passages",)
 

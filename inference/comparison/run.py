@@ -21,15 +21,15 @@ from inference.comparison.models import Candidate, NotComparable, Trial, find_ca
 from inference.comparison.options import CompareOptions, open_source, repeat_command
 from inference.comparison.outcomes import Outcome, outcome_of
 from inference.comparison.response import Compared, comparison_response
-from inference.conclude import UnitResult
 from inference.data.sets import LabelledSet, sample
-from inference.machine import machine
+from inference.judging.conclude import UnitResult
 from inference.probes import LOADING, PROBES
-from inference.records import History, observations_of_unit, sealed
 from inference.sandbox.answers import Answer
 from inference.sandbox.layers import switched_off
 from inference.sandbox.zygote import Zygote
-from inference.units import Unit, loading_probe, result_of, run_unit
+from inference.work.machine import machine
+from inference.work.records import History, observations_of_unit, sealed
+from inference.work.units import Unit, loading_probe, result_of, run_unit
 
 VERSION: Final = "1"
 _LEAST_TIMEOUT_S: Final = 120.0

@@ -15,7 +15,7 @@ from typing import Final
 from graph.claims import Interval
 from graph.constants import INTERVAL_LEVEL
 from graph.model_comparison import ComparedPair
-from inference.intervals import mean_interval, paired_difference_interval, scaled
+from inference.verdicts.intervals import mean_interval, paired_difference_interval, scaled
 
 POWER: Final = 0.8
 """A detectable difference is found by this share of such comparisons."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from graph.model_comparison import ComparedPair
 from inference.comparison.statistics import Answers, gap_of, is_ahead, leaders
-from inference.intervals import proportion_interval
+from inference.verdicts.intervals import proportion_interval
 
 
 def decide_winner(

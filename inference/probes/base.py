@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraint
 from graph.claims import Scope, Tier
 from graph.constants import RUNS_ABOVE_CHANCE
 from inference.data.sets import ItemKind, LabelledSet
-from inference.intervals import scaled
-from inference.label_scores import LEAST_PER_CLASS, macro_f1, macro_f1_interval, mean_recall
 from inference.probes.measurements import OBSERVED_UNITS as OBSERVED_UNITS
 from inference.probes.measurements import Measured as Measured
 from inference.probes.measurements import Measurement as Measurement
+from inference.verdicts.intervals import scaled
+from inference.verdicts.label_scores import LEAST_PER_CLASS, macro_f1, macro_f1_interval, mean_recall
 
 ANSWER_LIMIT: Final = 200_000
 LOAD_SAFELY: Final = {"local_files_only": True, "trust_remote_code": False}

@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from graph.claims import Scope
 from graph.errors import ModelError
 from inference.data.sets import ItemKind, LabelledSet
-from inference.intervals import paired_difference_interval, proportion_interval
 from inference.probes.base import (
     ANSWER_LIMIT,
     LOAD_SAFELY,
@@ -31,6 +30,7 @@ from inference.probes.base import (
 from inference.probes.classification import staged_items
 from inference.probes.export import fits, item_seconds
 from inference.probes.quantization_loss import item_inputs, joined, paired_table
+from inference.verdicts.intervals import paired_difference_interval, proportion_interval
 
 STEPS: Final = 60
 TRAINED: Final = 256

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from graph.claims import Scope
 from inference.data.sets import LabelledSet
-from inference.intervals import LEAST_MEDIAN, perplexity_interval
 from inference.probes.base import (
     ANSWER_LIMIT,
     RUNS_DECLARED,
@@ -30,6 +29,7 @@ from inference.probes.base import (
 from inference.probes.classification import staged_items
 from inference.probes.language_model import LONGEST, NEW_TOKENS, SAMPLE_CHARS, Reader, letters_of, unigram_loss
 from inference.probes.shown import CHOICES, Choices, shown_choices
+from inference.verdicts.intervals import LEAST_MEDIAN, perplexity_interval
 
 TASK: Final = "text.text-generation"
 LOST_LIMIT: Final = 0.01

@@ -9,7 +9,6 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from inference.data.sets import ItemKind, LabelledSet
-from inference.intervals import paired_difference_interval, relative_loss_interval, scaled
 from inference.probes.base import (
     ANSWER_LIMIT,
     LOAD_SAFELY,
@@ -27,6 +26,7 @@ from inference.probes.classification import staged_items
 from inference.probes.export import MODULES, fits, item_seconds, open_session
 from inference.probes.models import main_output, open_model, require_finite, text_length
 from inference.probes.smaller_forms import EIGHT_BIT, HALVES, eight_bit_files, in_half, scope_of, wanted_forms
+from inference.verdicts.intervals import paired_difference_interval, relative_loss_interval, scaled
 
 CALIBRATION: Final = 32
 """The first items of the set calibrate the static form and are not scored; fewer where the set is small."""

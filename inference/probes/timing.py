@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from graph.claims import Scope
-from inference.intervals import LEAST_MEDIAN, median_interval, median_ratio_interval
 from inference.probes.base import Measurement
+from inference.verdicts.intervals import LEAST_MEDIAN, median_interval, median_ratio_interval
 
 PAIRS: Final = LEAST_MEDIAN + LEAST_MEDIAN % 2
 MOST_PAIRS: Final = 50

@@ -11,9 +11,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from graph.constants import RUNS_ABOVE_CHANCE
-from inference.clustered import clustered_share_interval
 from inference.data.sets import LabelledSet
-from inference.intervals import scaled
 from inference.probes.base import (
     ANSWER_LIMIT,
     LOAD_SAFELY,
@@ -31,6 +29,8 @@ from inference.probes.base import (
 from inference.probes.classification import staged_items
 from inference.probes.entities import Tags, dealt_control, drawn_words, entity_counts, entity_f1
 from inference.probes.lengths import tokens_read
+from inference.verdicts.clustered import clustered_share_interval
+from inference.verdicts.intervals import scaled
 
 TASK: Final = "text.token-classification"
 NOT_READ: Final = "-"

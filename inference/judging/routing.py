@@ -10,18 +10,14 @@ from graph.claims import Claim
 from graph.metrics import METRICS
 from graph.taxonomy import full_task, task_words
 from inference.data.sets import LabelledSet
-from inference.findings import FACTS as FACTS
-from inference.findings import FACTS_VERSION as FACTS_VERSION
-from inference.findings import METHOD as METHOD
-from inference.findings import METHOD_VERSION as METHOD_VERSION
-from inference.findings import NEEDS_WEIGHTS, unusable, unverifiable
-from inference.findings import Finding as Finding
 from inference.ground import Ground, Shelf
-from inference.probes import LOADING, PROBES
-from inference.probes.base import Probe
-from inference.probes.diffusion.drawing import misfit
-from inference.probes.embedding import TASKS as EMBEDDING_TASKS
-from inference.scopes import (
+from inference.judging.findings import FACTS as FACTS
+from inference.judging.findings import FACTS_VERSION as FACTS_VERSION
+from inference.judging.findings import METHOD as METHOD
+from inference.judging.findings import METHOD_VERSION as METHOD_VERSION
+from inference.judging.findings import NEEDS_WEIGHTS, unusable, unverifiable
+from inference.judging.findings import Finding as Finding
+from inference.judging.scopes import (
     RUNTIMES_AT_HAND,
     foreign_runtime,
     is_same_device,
@@ -31,8 +27,12 @@ from inference.scopes import (
     named_precision,
     stated_scope,
 )
-from inference.stated import ON_A_SET, SECONDS, TIMED, as_stated, is_own
-from inference.verdicts import judge_exact
+from inference.judging.stated import ON_A_SET, SECONDS, TIMED, as_stated, is_own
+from inference.probes import LOADING, PROBES
+from inference.probes.base import Probe
+from inference.probes.diffusion.drawing import misfit
+from inference.probes.embedding import TASKS as EMBEDDING_TASKS
+from inference.verdicts.rules import judge_exact
 
 Setting = tuple[str, str | int]
 FROM_LOADING: Final = frozenset({"loads", "labels", "context"})

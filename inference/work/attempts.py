@@ -7,7 +7,7 @@ from typing import Final
 
 from graph.attempts import DIFFER, attempts_before, contradicts, decide
 from graph.claims import Evidence
-from inference.records import sealed
+from inference.work.records import sealed
 
 METHOD, METHOD_VERSION = "attempts", "1"
 _OF_THE_PAIR: Final[dict[str, object]] = {

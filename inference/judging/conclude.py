@@ -8,15 +8,15 @@ from dataclasses import replace
 from graph.claims import Claim, DataUsed, Scope
 from graph.metrics import METRICS
 from inference.data.sets import same_name
-from inference.findings import NEEDS_WEIGHTS, Finding, unusable, unverifiable
 from inference.ground import Ground
-from inference.intervals import proportion_interval
-from inference.matching import matching, unmatched, whole_measurements
+from inference.judging.findings import NEEDS_WEIGHTS, Finding, unusable, unverifiable
+from inference.judging.matching import matching, unmatched, whole_measurements
+from inference.judging.results import LASTING as LASTING
+from inference.judging.results import UnitResult as UnitResult
 from inference.probes import PROBES
 from inference.probes.base import Measured, Measurement
-from inference.results import LASTING as LASTING
-from inference.results import UnitResult as UnitResult
-from inference.verdicts import (
+from inference.verdicts.intervals import proportion_interval
+from inference.verdicts.rules import (
     Judgement,
     judge_exact,
     judge_interval,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graph.claims import Interval
-from inference.levels import level_or_run
+from inference.verdicts.levels import level_or_run
 
 
 def clustered_share_interval(hits: Sequence[int], trials: Sequence[int], level: float | None = None) -> Interval:

@@ -13,14 +13,14 @@ from typing import Any, Final
 
 from graph.claims import Claim, Evidence, Interval, Scope, Tier, evidence_id
 from graph.metrics import METRICS
-from inference.conclude import UnitResult, header_differs
 from inference.data.sets import BUILT_IN
 from inference.ground import Ground
-from inference.intervals import proportion_interval
-from inference.matching import whole_measurements
+from inference.judging.conclude import UnitResult, header_differs
+from inference.judging.matching import whole_measurements
+from inference.judging.routing import FACTS, FACTS_VERSION, Finding
 from inference.probes.base import OBSERVED_UNITS as OBSERVED_UNITS
 from inference.probes.base import Measurement
-from inference.routing import FACTS, FACTS_VERSION, Finding
+from inference.verdicts.intervals import proportion_interval
 
 _LIBRARIES: Final = (
     "torch", "transformers", "sentence-transformers", "diffusers", "tokenizers", "safetensors", "onnx", "onnxruntime",

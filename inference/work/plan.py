@@ -13,16 +13,16 @@ from graph.claims import Claim
 from graph.home import Home
 from graph.store.evidence import deciding_evidence, finished_unit
 from graph.store.jobs import measured_costs
-from inference.conclude import UnitResult, conclude
 from inference.data.sets import ItemKind, LabelledSet, same_name
-from inference.executor import VerifyOptions, VerifyProgress, check_options, open_sets, trusted_now
 from inference.ground import Ground, Shelf
-from inference.pace import Pace
+from inference.judging.conclude import UnitResult, conclude
+from inference.judging.routing import Need, route
 from inference.probes import PROBES
 from inference.probes.zero_shot import entails
-from inference.routing import Need, route
-from inference.settle import Settled, settle_all
-from inference.units import Settings, Unit, plan_units
+from inference.work.executor import VerifyOptions, VerifyProgress, check_options, open_sets, trusted_now
+from inference.work.pace import Pace
+from inference.work.settle import Settled, settle_all
+from inference.work.units import Settings, Unit, plan_units
 
 Opened = Mapping[str, LabelledSet]
 ANY_NAME: Final = "any name"

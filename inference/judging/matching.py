@@ -7,10 +7,10 @@ from typing import Final
 from graph.claims import Claim, Scope
 from inference.data.sets import same_name
 from inference.ground import Ground
+from inference.judging.results import UnitResult
+from inference.judging.scopes import is_same_device, plain_scope, stated_scope
 from inference.models.pictures import own_size
 from inference.probes.base import Measurement
-from inference.results import UnitResult
-from inference.scopes import is_same_device, plain_scope, stated_scope
 
 _SILENT: Final = frozenset({"runs", "accuracy", "f1", "perplexity", "loss_points", "loss_relative"})
 """Metrics whose probes show pictures at the size of the model's own processor."""

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from graph.claims import Interval
-from inference.intervals import proportion_interval
-from inference.levels import level_or_run
+from inference.verdicts.intervals import proportion_interval
+from inference.verdicts.levels import level_or_run
 
 if TYPE_CHECKING:
     import numpy as np

@@ -23,8 +23,8 @@ from graph.store.jobs import (
     release_jobs,
     renew_leases,
 )
-from inference.machine import is_gone, new_owner
-from inference.units import Unit
+from inference.work.machine import is_gone, new_owner
+from inference.work.units import Unit
 
 
 class Leases:

@@ -13,20 +13,20 @@ from graph.events import now_us
 from graph.home import Home
 from graph.store.catalogue import artifacts_by_id
 from graph.store.evidence import all_evidence, append_evidence, find_evidence
-from inference.attempts import as_attempt
-from inference.conclude import conclude
-from inference.executor import VerifyOptions, check_options, open_sets, trusted_now
 from inference.ground import Ground, Shelf
-from inference.machine import machine
+from inference.judging.conclude import conclude
+from inference.judging.stated import TIMED
 from inference.models.digests import FileDigests
-from inference.present import present
 from inference.probes import PROBES
-from inference.records import evidence_of, observations_of_files, observations_of_unit, sealed
 from inference.sandbox.layers import switched_off
 from inference.sandbox.zygote import Zygote
-from inference.settle import Settled, settle
-from inference.stated import TIMED
-from inference.units import Unit, plan_units, result_of, run_unit
+from inference.work.attempts import as_attempt
+from inference.work.executor import VerifyOptions, check_options, open_sets, trusted_now
+from inference.work.machine import machine
+from inference.work.present import present
+from inference.work.records import evidence_of, observations_of_files, observations_of_unit, sealed
+from inference.work.settle import Settled, settle
+from inference.work.units import Unit, plan_units, result_of, run_unit
 
 _OPPOSITE = frozenset({"verified", "refuted"})
 _TIMES = TIMED | {"peak_memory_bytes"}

@@ -2,7 +2,7 @@
 
 Shares come back as plain pairs (low, high) in 0..1, because a measurement carries a share as k of n; everything else
 as an `Interval` in the unit of what was given, ready for `Measurement.interval`. Where no level is asked for, it is
-that of the run (see `inference.levels`).
+that of the run (see `inference.verdicts.levels`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from graph.claims import Interval
-from inference.levels import level_or_run
+from inference.verdicts.levels import level_or_run
 
 LEAST_MEDIAN: Final = 15
 """A median's interval needs this many values."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from graph.attempts import Present
+from inference.judging.routing import FACTS, FACTS_VERSION, METHOD, METHOD_VERSION
 from inference.probes import PROBES
-from inference.records import library_versions
-from inference.routing import FACTS, FACTS_VERSION, METHOD, METHOD_VERSION
+from inference.work.records import library_versions
 
 
 def present() -> Present:

@@ -15,14 +15,14 @@ from graph.claims import Claim, Evidence
 from graph.events import now_us
 from graph.home import Home
 from graph.store.evidence import all_evidence, append_evidence
-from inference.attempts import as_attempt
-from inference.findings import unverifiable
 from inference.ground import Ground, Shelf, survey
+from inference.judging.findings import unverifiable
+from inference.judging.routing import Finding, Need, observation_needs, route
 from inference.models.digests import FileDigests
 from inference.models.locate import locate_model
-from inference.records import NOT_RUN_YET, History, evidence_of, observations_of_files, sealed
-from inference.routing import Finding, Need, observation_needs, route
 from inference.sandbox.layers import switched_off
+from inference.work.attempts import as_attempt
+from inference.work.records import NOT_RUN_YET, History, evidence_of, observations_of_files, sealed
 
 _BATCH: Final = 200
 """Artifacts whose records are written in one transaction."""

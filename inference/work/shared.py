@@ -17,19 +17,19 @@ from graph.events import now_us
 from graph.home import Home
 from graph.store.evidence import append_evidence, finish_unit, finished_unit
 from graph.store.jobs import ATTEMPTS_MOST, job_standings, measured_costs
-from inference.conclude import UnitResult, conclude
 from inference.ground import Ground
-from inference.leases import Leases
-from inference.machine import machine
-from inference.pace import Pace
+from inference.judging.conclude import UnitResult, conclude
+from inference.judging.routing import Finding
 from inference.probes import PROBES
-from inference.records import evidence_of, observations_of_unit
-from inference.routing import Finding
 from inference.sandbox.layers import switched_off
 from inference.sandbox.zygote import Zygote
-from inference.settle import news
-from inference.units import Unit, blank_result, loading_probe, result_of, run_unit
-from inference.verdicts import Judgement
+from inference.verdicts.rules import Judgement
+from inference.work.leases import Leases
+from inference.work.machine import machine
+from inference.work.pace import Pace
+from inference.work.records import evidence_of, observations_of_unit
+from inference.work.settle import news
+from inference.work.units import Unit, blank_result, loading_probe, result_of, run_unit
 
 LOST: Final = f"the process that ran it was lost {ATTEMPTS_MOST} times and left no answer"
 _POLL_S: Final = 0.2

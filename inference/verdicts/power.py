@@ -8,7 +8,7 @@ from typing import Final
 
 from graph.claims import Interval
 from graph.constants import INTERVAL_LEVEL
-from inference.intervals import proportion_interval
+from inference.verdicts.intervals import proportion_interval
 
 POWER: Final = 0.8
 """The detectable difference is the smallest that this many of such runs would have refuted."""

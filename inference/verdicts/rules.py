@@ -12,9 +12,9 @@ from typing import Final, Literal
 from graph.claims import Claim, Comparator, Interval, Verdict
 from graph.constants import INTERVAL_LEVEL, MARGIN_POINTS, PREPROCESSING_POINTS, RUNS_ABOVE_CHANCE
 from graph.metrics import METRICS, Metric
-from inference.intervals import hypergeometric_interval, proportion_interval
-from inference.power import decisive_n, detectable_difference, detectable_points, needed_n
-from inference.printed import printed_unit
+from inference.verdicts.intervals import hypergeometric_interval, proportion_interval
+from inference.verdicts.power import decisive_n, detectable_difference, detectable_points, needed_n
+from inference.verdicts.printed import printed_unit
 
 Side = Literal["up", "down", "exact", "up_to"]
 IN_POINTS: Final = frozenset({"accuracy", "f1", "adherence"})

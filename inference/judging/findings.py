@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from graph.claims import Claim, Scope, Tier
-from inference.verdicts import Judgement
+from inference.verdicts.rules import Judgement
 
 METHOD, METHOD_VERSION = "routing", "2"
 FACTS, FACTS_VERSION = "facts", "1"

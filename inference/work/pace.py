@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from inference.units import Unit
+from inference.work.units import Unit
 
 _TRUSTED_AFTER_S: Final = 5.0
 """Seconds of estimated work after which what was measured counts as much as the estimates themselves."""

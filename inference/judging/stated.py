@@ -6,11 +6,11 @@ from typing import Final
 
 from graph.claims import Claim
 from graph.metrics import METRICS
-from inference.findings import ARITHMETIC, ARITHMETIC_VERSION, Finding, unverifiable
 from inference.ground import Ground
-from inference.printed import printed_unit
-from inference.scopes import named_device, named_precision, named_reference, several_steps, stated_scope
-from inference.verdicts import Judgement
+from inference.judging.findings import ARITHMETIC, ARITHMETIC_VERSION, Finding, unverifiable
+from inference.judging.scopes import named_device, named_precision, named_reference, several_steps, stated_scope
+from inference.verdicts.printed import printed_unit
+from inference.verdicts.rules import Judgement
 
 NOT_RUNNABLE: Final = frozenset({"price", "license_allows", "api_exists", "tool_listed"})
 """No model decides these."""

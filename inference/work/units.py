@@ -13,18 +13,18 @@ from graph.claims import Claim
 from graph.constants import INTERVAL_LEVEL
 from graph.digest import digest_of
 from graph.errors import ModelError, ModelRefused
-from inference.conclude import UnitResult
 from inference.data.sets import LabelledSet
 from inference.ground import Ground
-from inference.levels import deciding_at
+from inference.judging.conclude import UnitResult
+from inference.judging.routing import Need
 from inference.models.architecture import stage_architecture
 from inference.models.estimate import LIBRARY_BYTES, estimate_memory_bytes
 from inference.probes import PROBES
 from inference.probes.fine_tuning import FineTuningProbe, stage_training
-from inference.records import library_versions, processor
-from inference.routing import Need
 from inference.sandbox.zygote import Answer, Limits, Zygote
 from inference.stage import changed_file, stage_items, stage_model
+from inference.verdicts.levels import deciding_at
+from inference.work.records import library_versions, processor
 
 Settings = tuple[tuple[str, str | int], ...]
 """Fields of a claim's scope that a run takes over, by name, sorted."""

@@ -21,9 +21,9 @@ from inference.data.sets import LabelledSet, open_data
 from inference.ground import Shelf
 from inference.probes import PROBES
 from inference.sandbox.zygote import Zygote
-from inference.settle import settle_all
-from inference.units import Unit, plan_units
-from inference.work import Work
+from inference.work.settle import settle_all
+from inference.work.shared import Work
+from inference.work.units import Unit, plan_units
 
 DEVICES: Final = ("cpu", "cuda")
 JOBS_MOST: Final = 64

@@ -1,0 +1,1 @@
+"""From measurements to verdicts: pure statistics, no model and no claim's words."""
