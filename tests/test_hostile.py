@@ -148,7 +148,7 @@ def test_what_loading_does_not_touch_is_contained_too(
     readable = stage_model(facts.files, staged / "model")
     (staged / "items").mkdir()
     (staged / "items" / "items.json").write_text('["aaaa bbb a", "def f(x): return x"]')
-    limits = Limits(estimate_memory_bytes(facts, probe), 60)
+    limits = Limits(estimate_memory_bytes(facts.size_bytes, facts.parameters, probe), 60)
     answer = worker.run(probe, staged / "model", staged / "items", limits, 8.0, 0, readable=readable)
     assert answer.failure == failure, answer.what
     assert not (tmp_path / PAYLOAD).exists()

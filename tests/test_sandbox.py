@@ -370,7 +370,10 @@ def test_a_fresh_process_answers_the_same_behind_the_same_walls(tmp_path: Path) 
     answers = {}
     for fresh in (False, True):
         with Zygote(**HOSTILE, fresh=fresh) as zygote:
-            results = [ask(zygote, "read", target=str(tmp_path / "secret")), ask(zygote, "write_own")]
+            results = [
+                ask(zygote, "read", timeout_s=120.0, target=str(tmp_path / "secret")),  # a fresh process imports anew
+                ask(zygote, "write_own", timeout_s=120.0),
+            ]
             assert all(confines(answer.layers) for answer in results)
             answers[fresh] = [answer.raw for answer in results]
             assert ask(zygote, "hang", timeout_s=0.4).failure == "timeout"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from inference.models.architectures import bounded_count
-
-if TYPE_CHECKING:
-    from inference.models.facts import ModelFacts
 
 _WIDTHS: Final = ("hidden_size", "d_model", "n_embd", "dim")
 _LAYERS: Final = ("num_hidden_layers", "n_layer", "num_layers", "n_layers", "encoder_layers")
@@ -50,16 +47,18 @@ def excess_of(config: dict[str, Any], size_bytes: int) -> str | None:
     return f"config.json describes at least {least} parameters, and its files hold at most {held}: refused"
 
 
-def estimate_memory_bytes(facts: ModelFacts, probe: str) -> int:
+def estimate_memory_bytes(size_bytes: int, parameters: int | None, probe: str) -> int:
     """Bytes of address space that a child may add while it runs a probe on a model.
 
     Parameters
     ----------
-    facts
-        The model's facts; its parameters as float32 count, or its files where they are larger.
+    size_bytes
+        Of the weight files.
+    parameters
+        As many float32 numbers count where they are larger than the files; None where unknown.
     probe
         The probe's name; those that train or convert hold more copies.
     """
-    weights = max(facts.size_bytes, (facts.parameters or 0) * _MOST_BITS // 8)
+    weights = max(size_bytes, (parameters or 0) * _MOST_BITS // 8)
     copies = next((most for name, most in _COPIES.items() if probe.startswith(name)), _PLAIN_COPIES)
     return LIBRARY_BYTES + copies * weights

@@ -177,7 +177,7 @@ def _limits(unit: Unit, timeout_s: float) -> Limits:
     if facts is None or unit.initialised:
         memory_bytes = LIBRARY_BYTES + _COPIES_INITIALISED * unit.ground.subject.size_bytes
     else:
-        memory_bytes = estimate_memory_bytes(facts, unit.probe)
+        memory_bytes = estimate_memory_bytes(facts.size_bytes, facts.parameters, unit.probe)
     file_bytes = max(64 << 20, _WRITTEN * unit.ground.subject.size_bytes)
     return Limits(
         memory_bytes=memory_bytes, cpu_s=int(min(timeout_s, 86_400.0)) + 10, file_bytes=file_bytes,
