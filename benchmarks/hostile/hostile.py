@@ -167,8 +167,8 @@ def write(results: dict[str, list[dict[str, Any]]]) -> None:
     lines = ["# Hostile models", "", "Written by `python benchmarks/hostile/hostile.py`.", ""]
     for name, reports in results.items():
         seconds = max(report["seconds"] for report in reports)
-        layers = ", ".join(reports[0]["layers"])
-        lines += [f"- **{name}**: {summary(reports)}. {seconds:.0f} s. Layers: {layers}."]
+        layers = f" Layers: {', '.join(reports[0]['layers'])}." if reports[0]["layers"] else ""
+        lines += [f"- **{name}**: {summary(reports)}. {seconds:.0f} s.{layers}"]
     memory = next((report["memory"] for reports in results.values() for report in reports if report["memory"]), [])
     lines += ["", "| honest models verified | parent, MiB | worker, MiB |", "|---|---|---|"]
     lines += [f"| {at['models']} | {at['parent'] / 1024:.0f} | {at['worker'] / 1024:.0f} |" for at in memory]
