@@ -214,8 +214,9 @@ def _with_new_head(task: RunTask, classes: int) -> tuple[Any, list[str]]:
 
     with loading("loads with a new head"):
         config = transformers.AutoConfig.from_pretrained(task.folder, **LOAD_SAFELY)
-        declared = getattr(transformers, str((config.architectures or [""])[0]), None)
-        if not (isinstance(declared, type) and issubclass(declared, transformers.PreTrainedModel)):
+        declared: Any = getattr(transformers, str((config.architectures or [""])[0]), None)
+        is_model = isinstance(declared, type) and issubclass(declared, transformers.PreTrainedModel)
+        if not is_model:
             raise ProbeFailure("missing_dependency", f"transformers has no class {config.architectures}")
         model, report = declared.from_pretrained(
             task.folder, num_labels=classes + (config.num_labels == classes), ignore_mismatched_sizes=True,
