@@ -13,6 +13,7 @@ from scipy.stats import beta, binom
 
 from graph.claims import Claim, Interval
 from graph.metrics import METRICS
+from inference.verdicts.intervals import LARGEST_TRIED
 from inference.verdicts.printed import numbers_in, printed_unit
 from inference.verdicts.rules import (
     Judgement,
@@ -400,3 +401,12 @@ def test_a_share_is_a_percentage_where_the_metric_is_one() -> None:
     assert stated_number(share.model_copy(update={"metric": "speedup", "unit": "ratio"})) == 0.974
     with pytest.raises(ValueError, match="states no number"):
         stated_number(share.model_copy(update={"value": "most"}))
+
+
+def test_an_interval_that_is_open_upwards_says_what_was_tried() -> None:
+    tried = Interval(low=16_384.0, high=1e12, level=1.0, method=LARGEST_TRIED)
+    small, large = (stated("max_pixels", value, comparator=">=") for value in (10_000.0, 4e6))
+    assert judge_interval(16_384.0, tried, small, METRICS["max_pixels"]).verdict == "verified"
+    judgement = judge_interval(16_384.0, tried, large, METRICS["max_pixels"])
+    assert (judgement.verdict, judgement.decisive_n) == ("inconclusive", None)
+    assert judgement.reason.endswith("measured 16,384, the largest tried, claimed 4,000,000: nothing larger was tried")

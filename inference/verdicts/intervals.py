@@ -16,6 +16,8 @@ from inference.verdicts.levels import level_or_run
 
 LEAST_MEDIAN: Final = 15
 """A median's interval needs this many values."""
+LARGEST_TRIED: Final = "largest tried"
+"""Method of an interval that is open upwards: nothing larger was tried."""
 
 
 def proportion_interval(successes: int, n: int, level: float | None = None) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from graph.claims import Claim, Comparator, Interval, Verdict
 from graph.constants import INTERVAL_LEVEL, MARGIN_POINTS, PREPROCESSING_POINTS, RUNS_ABOVE_CHANCE
 from graph.metrics import METRICS, Metric
-from inference.verdicts.intervals import hypergeometric_interval, proportion_interval
+from inference.verdicts.intervals import LARGEST_TRIED, hypergeometric_interval, proportion_interval
 from inference.verdicts.power import decisive_n, detectable_difference, detectable_points, needed_n
 from inference.verdicts.printed import printed_unit
 
@@ -107,7 +107,9 @@ def judge_interval(
     """
     margin = MARGIN_POINTS if metric.name in IN_POINTS else float(printed_unit(claim) / 2)
     value, low, high = stated_number(claim), interval.low, interval.high
-    shown = f"measured {_short(measured)} [{_short(low)}, {_short(high)}], claimed {_short(value)}"
+    is_open = interval.method == LARGEST_TRIED
+    ends = ", the largest tried" if is_open else f" [{_short(low)}, {_short(high)}]"
+    shown = f"measured {_short(measured)}{ends}, claimed {_short(value)}"
     side = _side(claim.comparator, metric)
     if side == "exact":
         inside, outside = (
@@ -125,6 +127,8 @@ def judge_interval(
         return Judgement(verdict, None, reason, interval, threshold, flags=flags)
     if verdict != "inconclusive":
         return Judgement(verdict, None, shown, interval, threshold)
+    if is_open:
+        return Judgement(verdict, None, f"{shown}: nothing larger was tried", interval, threshold)
     needed = needed_n(measured, interval, threshold, n)
     detectable = detectable_difference(measured, interval, 0.0 if strict else margin, downward=side == "down")
     return Judgement(verdict, None, f"{shown}: too close to call", interval, threshold, needed, detectable)

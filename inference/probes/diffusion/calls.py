@@ -24,6 +24,7 @@ from inference.probes.diffusion.pipes import (
     takes,
 )
 from inference.probes.diffusion.whole import MADE_UP
+from inference.verdicts.intervals import LARGEST_TRIED
 
 _FEW: Final = 2
 """Steps for what does not depend on how many there are."""
@@ -201,7 +202,7 @@ def _sizes(sizes: list[_Tried]) -> Iterator[Measurement]:
     if fitting:
         height, width = max(fitting, key=lambda got: got[0] * got[1])
         pixels = float(height * width)
-        open_end = Interval(low=pixels, high=_NO_PICTURE_IS_LARGER, level=1.0, method="largest tried")
+        open_end = Interval(low=pixels, high=_NO_PICTURE_IS_LARGER, level=1.0, method=LARGEST_TRIED)
         scope = Scope(size=_shown((height, width)))
         yield Measurement(metric="max_pixels", value=pixels, interval=open_end, scope=scope, detail=grid)
     yield Measurement(metric="sizes", value=grid, unit="none")
