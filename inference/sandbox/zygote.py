@@ -243,7 +243,8 @@ class Zygote:
         assert self._channel is not None  # noqa: S101 - _start has run
         line = json.dumps(request).encode() + b"\n"
         sent = socket.send_fds(self._channel, [line], [descriptor])
-        self._channel.sendall(line[sent:])
+        if sent < len(line):  # a fresh worker that has it all closes its end: even an empty piece would fail
+            self._channel.sendall(line[sent:])
 
     def _begun(self) -> int:
         """The child's process id; a fresh worker is the child itself."""
