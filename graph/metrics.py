@@ -56,4 +56,3 @@ _ROWS: Final = (
     Metric("tool_listed", "none", "exact", "fact", "the server lists the named tool"),
 )
 METRICS: Final = {row.name: row for row in _ROWS}
-COMPARATORS: Final = ("=", "<", "<=", ">", ">=", "up_to")

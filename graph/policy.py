@@ -19,7 +19,6 @@ from graph.constants import DAY_US
 from graph.metrics import METRICS
 
 Rule = Literal["runs", "refuted_claims", "undecided_claims", "unsafe", "age", "n", "licence"]
-RULES: Final[tuple[Rule, ...]] = ("runs", "refuted_claims", "undecided_claims", "unsafe", "age", "n", "licence")
 TIER_LEVEL: Final[dict[Tier, int]] = {"text": 1, "architecture": 2, "artifact": 3}
 PERMISSIVE_LICENCES: Final = (
     "apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc-by-4.0", "cc0-1.0", "isc", "mit", "unlicense", "zlib",

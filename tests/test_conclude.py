@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from graph.claims import Claim, DataUsed, Evidence, Interval, Scope
 from inference.ground import Ground
-from inference.judging.conclude import UnitResult, conclude
+from inference.judging.conclude import conclude
+from inference.judging.results import UnitResult
 from inference.models.architecture import Architecture
 from inference.models.facts import ModelFacts
 from inference.models.files import ModelFile

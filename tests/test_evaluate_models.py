@@ -44,7 +44,7 @@ from inference.comparison.statistics import (
 )
 from inference.comparison.verdict import decide_winner
 from inference.data.sets import LabelledSet, built_in
-from inference.judging.conclude import UnitResult
+from inference.judging.results import UnitResult
 from inference.probes.base import Measured, Measurement
 from inference.sandbox.zygote import Zygote
 

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -379,6 +380,26 @@ def test_a_fresh_process_answers_the_same_behind_the_same_walls(tmp_path: Path) 
             assert ask(zygote, "hang", timeout_s=0.4).failure == "timeout"
             assert ask(zygote, "thread").failure is None
     assert answers[False] == answers[True]
+
+
+class NoEmptyPiece(socket.socket):
+    """What a fresh worker's socket is like that was closed as soon as it had the whole request."""
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        if not data:
+            raise BrokenPipeError("the other end is closed: even an empty piece fails")
+        super().sendall(data, flags)
+
+
+def test_a_request_that_went_out_whole_is_not_followed_by_an_empty_piece(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    running = Zygote([])
+    running._channel = NoEmptyPiece(fileno=ours.detach())
+    with running, theirs, (tmp_path / "pipe").open("wb") as pipe:
+        running._ask({"op": "run"}, pipe.fileno())
+        line, descriptors, _, _ = socket.recv_fds(theirs, 1_000, 1)
+        os.close(descriptors[0])
+    assert json.loads(line) == {"op": "run"}
 
 
 def test_a_child_is_set_up_in_milliseconds() -> None:

@@ -23,7 +23,6 @@ FIELDS: Final = (
     "id", "name", "description", "type", "task", "domain", "functionality", "library", "organization", "family",
     "params", "license", "url", "variants",
 )  # fmt: skip
-VARIANT_FIELDS: Final = ("name", "domain", "functionality", "description")
 MOST_VARIANTS: Final = 10_000
 _LINES: Final = ("library", "organization", "family", "license")
 

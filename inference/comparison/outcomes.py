@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from inference.comparison.statistics import Answers
 from inference.data import drawings
 from inference.data.sets import LabelledSet
-from inference.judging.conclude import UnitResult
+from inference.judging.results import UnitResult
 from inference.probes.base import ANSWER_LIMIT, Measured, Measurement, same_label
 from inference.probes.embedding import shown_triples
 from inference.verdicts.label_scores import macro_f1

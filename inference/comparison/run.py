@@ -22,7 +22,7 @@ from inference.comparison.options import CompareOptions, open_source, repeat_com
 from inference.comparison.outcomes import Outcome, outcome_of
 from inference.comparison.response import Compared, comparison_response
 from inference.data.sets import LabelledSet, sample
-from inference.judging.conclude import UnitResult
+from inference.judging.results import UnitResult
 from inference.probes import LOADING, PROBES
 from inference.sandbox.answers import Answer
 from inference.sandbox.layers import switched_off

@@ -11,8 +11,7 @@ from inference.data.sets import same_name
 from inference.ground import Ground
 from inference.judging.findings import NEEDS_WEIGHTS, Finding, unusable, unverifiable
 from inference.judging.matching import matching, unmatched, whole_measurements
-from inference.judging.results import LASTING as LASTING
-from inference.judging.results import UnitResult as UnitResult
+from inference.judging.results import UnitResult
 from inference.probes import PROBES
 from inference.probes.base import Measured, Measurement
 from inference.verdicts.intervals import proportion_interval

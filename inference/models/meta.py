@@ -21,7 +21,6 @@ from inference.probes.base import LOAD_SAFELY, ProbeFailure, transformer_folder
 BUILD_S: Final = 10.0
 """The largest published architectures take 2 s on the meta device."""
 _CONFIG: Final = "config.json"
-_SHOWN: Final = 20
 
 
 @dataclass(frozen=True)

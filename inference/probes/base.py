@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraint
 from graph.claims import Scope, Tier
 from graph.constants import RUNS_ABOVE_CHANCE
 from inference.data.sets import ItemKind, LabelledSet
-from inference.probes.measurements import OBSERVED_UNITS as OBSERVED_UNITS
 from inference.probes.measurements import Measured as Measured
 from inference.probes.measurements import Measurement as Measurement
 from inference.verdicts.intervals import scaled

@@ -162,7 +162,7 @@ class Zygote:
             Limits(1 << 30, 10), 30.0,
         )  # fmt: skip
         if answer.raw is None:
-            raise ModelError(f"the sandbox does not work here: {answer.what}: run `matchgraph doctor`")
+            raise ModelError(f"the sandbox does not work here: {answer.what}: see docs/sandbox.md, MATCHGRAPH_SANDBOX")
         return answer.layers
 
     def _run(self, request: dict[str, Any], limits: Limits, timeout_s: float) -> Answer:
@@ -232,7 +232,7 @@ class Zygote:
             ready = self._reply(START_S)
         except (OSError, EOFError) as error:
             self.stop()
-            raise ModelError("the worker that runs models did not start: run `matchgraph doctor`") from error
+            raise ModelError("the worker that runs models did not start: check free memory, then reinstall") from error
         if not ready["ready"]:
             self.stop()
             raise ModelError(f"the worker that runs models did not start: {ready['what']}: reinstall matchgraph")

@@ -15,7 +15,8 @@ from graph.store.evidence import deciding_evidence, finished_unit
 from graph.store.jobs import measured_costs
 from inference.data.sets import ItemKind, LabelledSet, same_name
 from inference.ground import Ground, Shelf
-from inference.judging.conclude import UnitResult, conclude
+from inference.judging.conclude import conclude
+from inference.judging.results import UnitResult
 from inference.judging.routing import Need, route
 from inference.probes import PROBES
 from inference.probes.zero_shot import entails

@@ -15,11 +15,11 @@ from graph.claims import Claim, Evidence, Interval, Scope, Tier, evidence_id
 from graph.metrics import METRICS
 from inference.data.sets import BUILT_IN
 from inference.ground import Ground
-from inference.judging.conclude import UnitResult, header_differs
+from inference.judging.conclude import header_differs
 from inference.judging.matching import whole_measurements
+from inference.judging.results import UnitResult
 from inference.judging.routing import FACTS, FACTS_VERSION, Finding
-from inference.probes.base import OBSERVED_UNITS as OBSERVED_UNITS
-from inference.probes.base import Measurement
+from inference.probes.measurements import OBSERVED_UNITS, Measurement
 from inference.verdicts.intervals import proportion_interval
 
 _LIBRARIES: Final = (

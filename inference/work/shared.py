@@ -18,7 +18,8 @@ from graph.home import Home
 from graph.store.evidence import append_evidence, finish_unit, finished_unit
 from graph.store.jobs import ATTEMPTS_MOST, job_standings, measured_costs
 from inference.ground import Ground
-from inference.judging.conclude import UnitResult, conclude
+from inference.judging.conclude import conclude
+from inference.judging.results import UnitResult
 from inference.judging.routing import Finding
 from inference.probes import PROBES
 from inference.sandbox.layers import switched_off

@@ -15,7 +15,7 @@ from graph.digest import digest_of
 from graph.errors import ModelError, ModelRefused
 from inference.data.sets import LabelledSet
 from inference.ground import Ground
-from inference.judging.conclude import UnitResult
+from inference.judging.results import UnitResult
 from inference.judging.routing import Need
 from inference.models.architecture import stage_architecture
 from inference.models.estimate import LIBRARY_BYTES, estimate_memory_bytes
