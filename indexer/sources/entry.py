@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from graph.artifacts import Artifact
 from graph.errors import SourceError
+from indexer.passages import Passage
 
 # Words of the inventory, in the order in which it names them.
 LOADABLE = "loadable"
@@ -50,6 +51,8 @@ class Entry:
         What is odd but no reason to reject it, one line each, with file and line.
     left_out : tuple of SourceError
         Parts that were rejected while the artifact itself was kept: a capability, a claim.
+    passages : tuple of Passage
+        Stretches of the source's text about the artifact, in the order of the file: what claims are read from.
     """
 
     artifact: Artifact | None
@@ -58,6 +61,7 @@ class Entry:
     problem: SourceError | None = None
     warnings: tuple[str, ...] = ()
     left_out: tuple[SourceError, ...] = ()
+    passages: tuple[Passage, ...] = ()
 
 
 def rejected(problem: SourceError, *, bucket: str = REJECTED, size_bytes: int = 0) -> Entry:
