@@ -1,0 +1,121 @@
+"""Claims from tables: which header names the metric, and what the other one adds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from graph.claims import Scope
+from indexer.claims.blocks import Cell, Table
+from indexer.claims.conditions import only_format
+from indexer.claims.entities import Names, datasets_in, names_in
+from indexer.claims.metric_words import PERCENT, Named, metric_of_header
+from indexer.claims.quantities import Quantity, quantities
+from indexer.claims.stated import Statement
+
+_SIZE: Final = re.compile(r"(?<![\w.])(\d{2,5})\s?[x×]\s?(\d{2,5})(?![\w.])")
+_VALUE_HEADS: Final = re.compile(
+    r"values?|result|score|number|original model|converted model|.{0,40}model", re.IGNORECASE
+)
+_LARGEST_SHARE: Final = 1.0
+_SCALED: Final = {"count": 1.0, "operations": 1.0, "bytes": 1.0, "seconds": 1.0, "throughput": 1.0}
+
+
+def read_table(table: Table, names: Names, context: str) -> Iterator[Statement]:
+    """The statements of a table, row by row.
+
+    Parameters
+    ----------
+    table
+        Header and rows.
+    names
+        The artifact's own names; a row named otherwise is about another artifact.
+    context
+        The words of its section before it, which may name the data set.
+    """
+    by_row = _metrics_stand_in_rows(table)
+    section = next((name for _, _, name in reversed(datasets_in(context))), None)
+    for row in table.rows:
+        if not row:
+            continue
+        for place, cell in enumerate(row[1:], 1):
+            column = table.header[place] if place < len(table.header) else Cell("", cell.start)
+            head, other = (row[0], column) if by_row else (column, row[0])
+            named = metric_of_header(head.text) or (metric_of_header(other.text) if by_row else None)
+            if named is not None:
+                yield from _of_cell(cell, named, head, other, names, section, by_row=by_row)
+
+
+def _metrics_stand_in_rows(table: Table) -> bool:
+    """Whether the first column names the metrics, and not the header: whichever names more."""
+    rows = sum(metric_of_header(row[0].text) is not None for row in table.rows if row)
+    columns = sum(metric_of_header(cell.text) is not None for cell in table.header[1:])
+    return rows > 0 and (columns == 0 or rows >= len(table.rows) / 2)
+
+
+def _of_cell(
+    cell: Cell, named: Named, head: Cell, other: Cell, names: Names, section: str | None, *, by_row: bool
+) -> Iterator[Statement]:  # fmt: skip
+    text = f"{head.text} {other.text} {cell.text}" if not by_row else f"{head.text} {cell.text}"
+    if named.metric == "resolution":
+        for found in _SIZE.finditer(cell.text):
+            value = f"{int(found[1])}x{int(found[2])}"
+            yield Statement("resolution", value, cell.start + found.start(), cell.start + found.end(), text)
+        return
+    subject = "" if by_row else _rival(other.text, names)
+    for quantity in quantities(cell.text):
+        value = value_of(named, quantity, head.text + " " + other.text)
+        if value is None:
+            continue
+        yield Statement(
+            named.metric, value, cell.start + quantity.start, cell.start + quantity.end, text, quantity.comparator,
+            _scope(named, head, other, section, by_row=by_row), subject,
+        )  # fmt: skip
+
+
+def _scope(named: Named, head: Cell, other: Cell, section: str | None, *, by_row: bool) -> Scope:
+    own = next((name for _, _, name in datasets_in(head.text)), None)
+    note = ", ".join(filter(None, (named.note, other.text if by_row and not _is_plain_head(other.text) else None)))
+    quality = named.metric in PERCENT or named.metric in ("score", "perplexity")
+    beside = next((name for _, _, name in datasets_in(other.text)), None)
+    return Scope(
+        dataset=(own or beside or section) if quality else None,
+        precision=only_format(f"{head.text} {other.text}"),
+        note=note[:200] or None,
+    )
+
+
+def _is_plain_head(text: str) -> bool:
+    return re.fullmatch(r"(?:values?|results?|scores?|)", text.strip(), re.IGNORECASE) is not None
+
+
+def _rival(label: str, names: Names) -> str:
+    """The name of a row that is another model's; "" for the artifact's own, or where the label is no name."""
+    found = names_in(label)
+    return label[:100] if found and not names.is_own(label) and not names.is_own(found[0][2]) else ""
+
+
+def value_of(named: Named, quantity: Quantity, heads: str = "") -> float | None:
+    """A printed number in the unit of its metric; None where its own unit is another's.
+
+    A share of at most 1 without a percent sign is percent times a hundred. A plain number takes the header's factor.
+    """
+    metric = named.metric
+    if metric in PERCENT:
+        if quantity.unit == "percent":
+            return quantity.value
+        if quantity.unit != "plain":
+            return None
+        is_share = quantity.value <= _LARGEST_SHARE and "%" not in heads
+        value = quantity.value * 100 if is_share else quantity.value
+        return round(value, 10) if value <= 100 else None
+    if metric in ("score", "perplexity"):
+        return quantity.value if quantity.unit in ("plain", "percent", "points") else None
+    expected = {"parameters": "count", "flops": "operations", "size_bytes": "bytes", "memory_bytes": "bytes",
+                "latency_s": "seconds", "throughput": "throughput"}.get(metric)  # fmt: skip
+    if quantity.unit == expected:
+        return quantity.value
+    if metric == "flops" and quantity.unit == "count":
+        return quantity.value
+    return round(quantity.value * named.factor, 6) if quantity.unit == "plain" else None
