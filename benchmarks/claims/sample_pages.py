@@ -23,6 +23,8 @@ SEED = 20261128
 ZOO_PAGES = {"intel": 34, "public": 34}
 """Of 61 and 55."""
 APIBENCH_ROWS = {"huggingface_api.jsonl": 19, "tensorflowhub_api.jsonl": 10, "torchhub_api.jsonl": 12}
+APIBENCH_PROSE_ROWS = {"huggingface_api.jsonl": 30, "tensorflowhub_api.jsonl": 8, "torchhub_api.jsonl": 10}
+"""A second draw, among the rows that the first left and whose description itself holds a digit."""
 
 
 def held_back(pages: list[Page]) -> set[Page]:
@@ -39,9 +41,14 @@ def _digest(page: Page) -> str:
 
 
 def strata(data: Path) -> list[list[Page]]:
-    """The drawn pages in order of path and line, a list for each folder of the zoo and each file of APIBench."""
-    zoo = [_draw(_zoo_pages(data, group), count, group) for group, count in ZOO_PAGES.items()]
-    return zoo + [_draw(_rows_with_digits(data, name), count, name) for name, count in APIBENCH_ROWS.items()]
+    """The drawn pages in order of path and line: a list for each folder of the zoo, then two for each APIBench file."""
+    drawn = [_draw(_zoo_pages(data, group), count, group) for group, count in ZOO_PAGES.items()]
+    for name, count in APIBENCH_ROWS.items():
+        rows = _rows(data, name)
+        any_digit = _draw([page for page, row in rows if _holds_digit(row, "performance")], count, name)
+        left = [page for page, row in rows if _holds_digit(row) and page not in any_digit]
+        drawn += [any_digit, _draw(left, APIBENCH_PROSE_ROWS[name], f"{name}:prose")]
+    return drawn
 
 
 def _draw(pages: list[Page], count: int, stratum: str) -> list[Page]:
@@ -54,14 +61,15 @@ def _zoo_pages(data: Path, group: str) -> list[Page]:
     ]
 
 
-def _rows_with_digits(data: Path, name: str) -> list[Page]:
+def _rows(data: Path, name: str) -> list[tuple[Page, dict[str, object]]]:
     path = f"apibench/data/api/{name}"
     with (data / path).open(encoding="utf-8", newline="") as lines:
-        return [(path, number) for number, line in enumerate(lines, 1) if _holds_digit(json.loads(line))]
+        return [((path, number), json.loads(line)) for number, line in enumerate(lines, 1)]
 
 
-def _holds_digit(row: dict[str, object]) -> bool:
-    return re.search(r"\d", f"{row.get('description')}{json.dumps(row.get('performance'))}") is not None
+def _holds_digit(row: dict[str, object], *more: str) -> bool:
+    texts = [str(row.get("description")), *(json.dumps(row.get(field)) for field in more)]
+    return re.search(r"\d", " ".join(texts)) is not None
 
 
 def main() -> None:
