@@ -2,8 +2,9 @@
 
 python benchmarks/claims/sample_pages.py ../shared/data
 
-Pages are drawn before anything is labelled: Open Model Zoo pages in proportion to `intel` and `public`, and APIBench
-rows whose description or performance holds a digit. A third of each stratum is held back, by a hash of `path:line`.
+Strata are drawn before their pages are labelled: Open Model Zoo pages, APIBench rows whose description or performance
+holds a digit, rows whose description does, and pages that speak of speed, size or comparison, which chance leaves
+rare. A third of each stratum is held back, by a hash of `path:line`.
 """
 
 from __future__ import annotations
@@ -22,9 +23,14 @@ Page = tuple[str, int | None]
 SEED = 20261128
 ZOO_PAGES = {"intel": 34, "public": 34}
 """Of 61 and 55."""
-APIBENCH_ROWS = {"huggingface_api.jsonl": 19, "tensorflowhub_api.jsonl": 10, "torchhub_api.jsonl": 12}
-APIBENCH_PROSE_ROWS = {"huggingface_api.jsonl": 30, "tensorflowhub_api.jsonl": 8, "torchhub_api.jsonl": 10}
-"""A second draw, among the rows that the first left and whose description itself holds a digit."""
+DIGIT_ROWS = {"huggingface": 19, "tensorflowhub": 10, "torchhub": 12}
+PROSE_ROWS = {"huggingface": 30, "tensorflowhub": 8, "torchhub": 10}
+SOUGHT_PAGES = {"zoo": 8, "apibench": 46}
+SOUGHT = re.compile(
+    r"faster|slower|smaller|lighter|fewer|outperform|compared to|\d(\.\d+)?x\b|\d ?fps|\d ?ms\b|\d ?[MG]B\b|\d ?[MB]\b|"
+    r"(up to|over|more than|at least|less than) \d|(million|billion) param|parameters|\d tokens|commercial|"
+    r"max(imum)? (sequence )?length"
+)
 
 
 def held_back(pages: list[Page]) -> set[Page]:
@@ -40,31 +46,49 @@ def _digest(page: Page) -> str:
     return hashlib.sha256(f"{path}:{'' if line is None else line}".encode()).hexdigest()
 
 
-def strata(data: Path) -> list[list[Page]]:
-    """The drawn pages in order of path and line: a list for each folder of the zoo, then two for each APIBench file."""
-    drawn = [_draw(_zoo_pages(data, group), count, group) for group, count in ZOO_PAGES.items()]
-    for name, count in APIBENCH_ROWS.items():
-        rows = _rows(data, name)
-        any_digit = _draw([page for page, row in rows if _holds_digit(row, "performance")], count, name)
-        left = [page for page, row in rows if _holds_digit(row) and page not in any_digit]
-        drawn += [any_digit, _draw(left, APIBENCH_PROSE_ROWS[name], f"{name}:prose")]
+def strata(data: Path) -> dict[str, list[Page]]:
+    """The drawn pages in order of path and line, by the name of their stratum; no page is in two."""
+    zoo = {group: _zoo_pages(data, group) for group in ZOO_PAGES}
+    rows = {name: _rows(data, name) for name in DIGIT_ROWS}
+    drawn: dict[str, list[Page]] = {}
+    for group, count in ZOO_PAGES.items():
+        drawn[group] = _draw(list(zoo[group]), count, group)
+    for name, count in DIGIT_ROWS.items():
+        digits = [page for page, row in rows[name].items() if _holds_digit(row, "performance")]
+        drawn[name] = _draw(digits, count, f"{name}_api.jsonl")
+        prose = [page for page, row in rows[name].items() if _holds_digit(row) and page not in drawn[name]]
+        drawn[f"{name}:prose"] = _draw(prose, PROSE_ROWS[name], f"{name}_api.jsonl:prose")
+    taken = {page for pages in drawn.values() for page in pages}
+    texts = {page: text for group in zoo.values() for page, text in group.items()}
+    drawn["zoo:sought"] = _draw(_sought(texts, taken), SOUGHT_PAGES["zoo"], "zoo:sought")
+    texts = {
+        page: f"{row.get('description')} {row.get('performance')}"
+        for name in rows.values()
+        for page, row in name.items()
+    }
+    drawn["apibench:sought"] = _draw(_sought(texts, taken), SOUGHT_PAGES["apibench"], "apibench:sought")
     return drawn
+
+
+def _sought(texts: dict[Page, str], taken: set[Page]) -> list[Page]:
+    return [
+        page for page, text in texts.items() if page not in taken and re.search(r"\d", text) and SOUGHT.search(text)
+    ]
 
 
 def _draw(pages: list[Page], count: int, stratum: str) -> list[Page]:
     return sorted(random.Random(f"{SEED}:{stratum}").sample(pages, count))
 
 
-def _zoo_pages(data: Path, group: str) -> list[Page]:
-    return [
-        (page.relative_to(data).as_posix(), None) for page in sorted(data.glob(f"open_model_zoo/{group}/*/README.md"))
-    ]
+def _zoo_pages(data: Path, group: str) -> dict[Page, str]:
+    pages = sorted(data.glob(f"open_model_zoo/{group}/*/README.md"))
+    return {(page.relative_to(data).as_posix(), None): page.read_text(encoding="utf-8") for page in pages}
 
 
-def _rows(data: Path, name: str) -> list[tuple[Page, dict[str, object]]]:
-    path = f"apibench/data/api/{name}"
+def _rows(data: Path, name: str) -> dict[Page, dict[str, object]]:
+    path = f"apibench/data/api/{name}_api.jsonl"
     with (data / path).open(encoding="utf-8", newline="") as lines:
-        return [((path, number), json.loads(line)) for number, line in enumerate(lines, 1)]
+        return {(path, number): json.loads(line) for number, line in enumerate(lines, 1)}
 
 
 def _holds_digit(row: dict[str, object], *more: str) -> bool:
@@ -73,12 +97,12 @@ def _holds_digit(row: dict[str, object], *more: str) -> bool:
 
 
 def main() -> None:
-    """Print one page a line: path, line, and whether it is held back."""
-    for pages in strata(Path(sys.argv[1])):
+    """Print one page a line: path, line, stratum, and whether it is held back."""
+    for stratum, pages in strata(Path(sys.argv[1])).items():
         kept_apart = held_back(pages)
         for path, line in pages:
             split = "held back" if (path, line) in kept_apart else "open"
-            print(path, "-" if line is None else line, split, sep="\t")
+            print(path, "-" if line is None else line, stratum, split, sep="\t")
 
 
 if __name__ == "__main__":

@@ -178,7 +178,7 @@ def _extent(text: str, line: int | None) -> tuple[int, int]:
 
 def faults_of_sample(pages: list[dict[str, Any]], data: Path) -> Iterator[str]:
     """Where the labelled pages and their split are not the ones that `sample_pages` draws."""
-    drawn = {page: page in held_back(stratum) for stratum in strata(data) for page in stratum}
+    drawn = {page: page in held_back(stratum) for stratum in strata(data).values() for page in stratum}
     labelled = {(page["path"], page["line"]): page["held_back"] for page in pages}
     for page in sorted(drawn.keys() | labelled.keys(), key=str):
         if drawn.get(page) != labelled.get(page):
