@@ -121,7 +121,9 @@ def _possible_values(metric: str, printed: str) -> set[Decimal]:
         factors = {Decimal(100)}
     values = {number * factor for factor in factors}
     if UNITS[metric] == "ratio" and "%" in printed and number < 100:
-        values |= {round(100 / (100 - number), 6), round(100 / number, 6)}
+        values |= {round(100 / (100 - number), 6), round(100 / number, 6), 1 + number / 100}
+    if metric.startswith("loss_"):
+        values.add(100 - number)
     return values
 
 
