@@ -22,19 +22,31 @@ _PARAMETERS_BEFORE: Final = re.compile(
     _I,
 )
 _LABELS_BEHIND: Final = re.compile(
-    r"[\s-]*(?:(?!and |or |of |per |with |images |training )[a-z0-9-]{1,20}\s){0,3}?(?:classes|categories|labels|classifications|class(?=[ ,.-]))(?! of (?:images|data))\b",
+    r"[\s-]*(?:(?!and |or |of |per |with |images |training )[a-z0-9-]{1,20}\s){0,3}?(?:classes|categories|labels|classifications|tags|class(?=[ ,.-]))(?! of (?:images|data))\b|"
+    r"\s?(?:is|-|–) the number of (?:\w+ )?classes",
+    _I,
+)
+_LABELS_BEFORE: Final = re.compile(
+    r"number of (?:\w+ )?(?:classes|labels|categories)\s{0,2}(?:is|of|[:=-])?\s{0,2}$", _I
+)
+_THESE: Final = re.compile(r"\b(?:these|those|first|other|following)\s$", _I)
+NUMBER_WORDS: Final = {
+    word: number for number, word in enumerate("two three four five six seven eight nine ten eleven twelve".split(), 2)
+}
+LABELS_IN_WORDS: Final = re.compile(
+    rf"\b(?P<number>{'|'.join(NUMBER_WORDS)})[ -](?:(?!of |and |or )[a-z]{{2,12}} ){{0,2}}?(?:classes|categories|class(?=[ -](?:detect|classif|segment)))",
     _I,
 )
 _DIMENSIONS_BEHIND: Final = re.compile(
     r"[\s-]*(?:dim(?:ension(?:al|s)?)?\b|-?[dD]\b(?= (?:dense |sentence )?(?:embedding|vector|feature)))", _I
 )
 _NO_DIMENSIONS: Final = re.compile(
-    r"[\s-]*dim\w* (?:hidden|model|inner|feed|space with|images?|conv|graph|data|pose|face)|[\s-]*dimension(?:al|s)? (?:intermediate|hidden)",
+    r"[\s-]*dim\w*,? (?:and \d+ heads|hidden|model|inner|feed|space with|images?|conv|graph|data|pose|face)|[\s-]*dimension(?:al|s)? (?:intermediate|hidden)",
     _I,
 )
 _DIMENSIONS_BEFORE: Final = re.compile(
     r"(?:embeddings?|vectors?|features?|descriptors?|representations?)(?: \w{1,10}){0,2} (?:dim(?:ension)?(?:ality|s)?|size|length)\s{0,2}(?:of|is|[:=])?\s{0,2}$|"
-    r"(?:vectors?|embeddings?) (?:of|with) (?:size|length|dimension(?:ality)?)?\s{0,2}$|embedding (?:size|dimension) \(?$",
+    r"(?:vectors?|embeddings?) (?:of|with) (?:the )?(?:size|length|dimension(?:ality)?)?\s{0,2}$|embedding (?:size|dimension) \(?$",
     _I,
 )
 _TOKENS_BEHIND: Final = re.compile(
@@ -115,7 +127,7 @@ _VERB: Final = (
     r"above|equals?|from|nearly|almost|only|up|more|less|better|least|scores?|values?|rates?|results?|measured|reported|=|:|~|@)"
 )
 BETWEEN_NAME_AND_NUMBER: Final = re.compile(
-    rf"[\s\"'*:=({{\[~|\])}},/-]*|(?:[\s\"'*(\[{{),:-]{{1,3}}[^;!?\n]{{0,70}}?)?(?:[\s\"'*):]{{0,3}}{_VERB}[\s\"'*:=({{\[~<>≤≥]{{1,4}}){{1,3}}",
+    rf"[\s\"'*:=({{\[~|\])}},/-]*|(?:[\s\"'*(\[{{),:@-]{{1,3}}[^;!?\n]{{0,70}}?)?(?:[\s\"'*):]{{0,3}}{_VERB}[\s\"'*:=({{\[~<>≤≥]{{1,4}}){{1,3}}",
     _I,
 )
 ONLY_LIST: Final = re.compile(r"\s*(?:,|/|and|or|&|,\s*and|%\s*/|\+/-|±)\s*", _I)
@@ -124,7 +136,17 @@ AGAINST: Final = re.compile(
 )
 VERSUS: Final = re.compile(r"[^.;()]{0,25}?\s*(?:vs\.?|versus|compared (?:to|with)|against)\s*(?:only |just )?", _I)
 LISTED: Final = re.compile(r"\s*(?:,|/|and|or|&|vs\.?|versus|to|,\s*(?:and|or))\s*(?:a |the )?", _I)
-FOR_NAME: Final = re.compile(r"[^.;,()\d]{0,25}?\b(?:for|of|by|with|from)\s+(?:the )?", _I)
+FOR_NAME: Final = re.compile(r"[^.;,()\d]{0,25}?(?<!and )\b(?:for|of|by|with the|from)\s+(?:the )?", _I)
+ANOTHER: Final = re.compile(r"\b(?P<name>original|teacher|uncompressed|full-size)\s$", _I)
+DIFFERENCE: Final = re.compile(
+    r"[\s)]{0,2}(?:top-?\s?\d )?(?:accuracy |absolute |relative )?(?:improvements?|gains?|increases?|boosts?|higher|better|more|worse|lower)\b|\s?top-?\d\) than",
+    _I,
+)
+DIFFERENT: Final = re.compile(
+    r"(?:more accurate|better|improv\w+|increas\w+|drawback|higher|boost\w*|gain\w*)(?: by| of)? ?\(?[~<>]?\s?$", _I
+)
+KEPT: Final = re.compile(r"(?:preserv|retain|keep|maintain)\w*(?: \w{1,10}){0,2}\s$", _I)
+KEPT_OF: Final = re.compile(r"\s(?:of|from) [^.;]{0,60}?(?:performance|accuracy|quality|capabilit)", _I)
 NAME_HAS: Final = re.compile(
     r"(?:'s)?\s*(?:\w{1,12} ){0,1}(?:has|have|with|achiev(?:es|ed)|reach(?:es|ed)|gets|scores?|at|is|=|:|only|,)?\s*(?:only |a |an |top-1 |accuracy |of ){0,3}",
     _I,
@@ -134,6 +156,7 @@ NOTHING_MORE: Final = re.compile(r"\s?[,)]")
 TRAINING_LOSS: Final = re.compile(r"\b(?:training|train|validation|evaluation|eval|test) loss\b", _I)
 
 _SHAPES: Final = re.compile(
+    r"@ ?\[? ?(?:IoU ?= ?)?\d?\.\d{1,3}(?: ?[:-] ?\d?\.\d{1,3}){0,2}(?: ?IoU)?\]?|IoU ?[=@] ?\d?\.\d{1,3}(?: ?[:-] ?\d?\.\d{1,3}){0,2}|"
     r"[\[(]\s*\d{1,5}(?:\.\d{1,6})?(?:\s*[,x×]\s*-?\d{1,5}(?:\.\d{1,6})?){1,6}\s*[\])]|(?<![\d.])\d{1,5}(?:\s*,\s+\d{1,5}){2,6}(?![\d%])|"
     r"(?<![\w.])\d{1,5}(?:\s?[x×]\s?\d{1,5}){2,6}|(?:mean|scale|std|std\.?|shape|channel)[\w ]{0,20}(?:values?|factors?)?\s*[-:=]?\s*[\[(]?\d[\d., ]{0,40}",
     _I,
@@ -147,7 +170,9 @@ _SIZE_OTHER: Final = re.compile(
 _SIZE_OTHER_BEHIND: Final = re.compile(
     r"\s*(?:conv|kernel|patch|filter|grid|cells?|max|pool|feature|anchors?|px patch|x\b)", _I
 )
-_ALL_CAPS_COUNT: Final = re.compile(r"\d[MB]$")
+_LEAST_SIZE: Final = re.compile(
+    r"(?:bigger|larger|smaller|less|more|at least|min(?:imum|imal)?(?: \w+)?)(?: than)?\s*$", _I
+)
 
 
 def shapes(sentence: str) -> list[tuple[int, int]]:
@@ -160,6 +185,8 @@ def sizes(sentence: str) -> Iterator[tuple[int, int, str]]:
     outside = [found.span() for found in _SHAPES.finditer(sentence)]
     for found in _SIZES.finditer(sentence):
         if any(a <= found.start() < b for a, b in outside):
+            continue
+        if _LEAST_SIZE.search(sentence[: found.start()][-30:]):
             continue
         if _SIZE_OTHER.search(sentence[: found.start()][-40:]) or _SIZE_OTHER_BEHIND.match(sentence, found.end()):
             continue
@@ -174,7 +201,11 @@ def counted(before: str, after: str, q: Quantity) -> str | None:
         return None
     if _DIMENSIONS_BEHIND.match(after) and not _NO_DIMENSIONS.match(after) and q.value > 3 and q.unit == "plain":
         return "dimensions"
-    if _DIMENSIONS_BEFORE.search(before) and q.unit == "plain":
+    if (
+        _DIMENSIONS_BEFORE.search(before)
+        and q.unit == "plain"
+        and not (q.value < 32 and re.match(r" (?:floating|values|coord|elem|prob|numbers|float)", after))
+    ):
         return "dimensions"
     if _TOKENS_BEHIND.match(after) and _LIMIT.search(before + after) and q.value < 1e7:
         return "context" if _CONTEXT.search(before[-40:] + after) else "max_tokens"
@@ -188,7 +219,7 @@ def counted(before: str, after: str, q: Quantity) -> str | None:
         if steps["kind"] or (_STEPS_ABOUT.search(about) and not _STEPS_OTHER.search(about)):
             return "steps"
         return None
-    if _LABELS_BEHIND.match(after) and q.value >= 2:
+    if q.value >= 2 and (_LABELS_BEFORE.search(before) or (_LABELS_BEHIND.match(after) and not _THESE.search(before))):
         return "labels"
     return None
 

@@ -46,6 +46,10 @@ class Names:
         own = (artifact.id, artifact.name, artifact.id.rpartition("/")[2], artifact.family or "")
         self._own = sorted({plain_name(name) for name in own if len(plain_name(name)) > 1})
 
+    def is_exactly(self, name: str) -> bool:
+        """Whether a name is the artifact's, letter by letter and digit by digit."""
+        return plain_name(name) in self._own
+
     def is_own(self, name: str) -> bool:
         """Whether a name is the artifact's: the same letters and digits, or the beginning of either by the other."""
         plain = plain_name(name)
@@ -80,9 +84,9 @@ def names_in(text: str) -> list[tuple[int, int, str]]:
 def _without_ordinary(start: int, name: str) -> tuple[int, str]:
     """A name without the ordinary words before it ("Outperforms MobileNetV3"); "" where nothing else is left."""
     words = name.split(" ")
-    while words and words[0].lower().strip("-") in _NO_NAMES:
+    while words and (words[0].lower().strip("-") in _NO_NAMES or re.fullmatch(r"[A-Z][a-z]+ing", words[0])):
         start += len(words.pop(0)) + 1
-    rest = " ".join(words)
+    rest = " ".join(words).rstrip(".,")
     first = re.split(r"[- ]", rest)[0].lower()
     is_name = re.search(r"\d|[a-z][A-Z]|[A-Z]{2}", rest) or " " in rest
     return start, rest if is_name and first not in _NO_NAMES else ""

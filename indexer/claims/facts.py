@@ -20,6 +20,10 @@ _EXPORT: Final = re.compile(
     r"support(?:s|ed)?(?: more)? (?:target )?formats|formats?)\b",
     re.IGNORECASE,
 )
+_INSTRUCTION: Final = re.compile(
+    r"^\W{0,5}(?:\d+\.)?\s*(?:run|download|use|install|execute|convert|clone|see|to convert|follow|go)\b|\byou can (?:\w+ ){0,6}(?:download|convert)|convert them",
+    re.IGNORECASE,
+)
 _PATTERNS: Final = tuple(
     (name, re.compile(rf"(?<![\w.])(?:{pattern})(?![\w.]*\w)", re.IGNORECASE)) for name, pattern in _FORMATS
 )
@@ -77,11 +81,12 @@ def _api(name: str, start: int, end: int, text: str, around: str = "") -> Statem
 
 
 def _exports(sentence: str, offset: int) -> Iterator[Statement]:
-    if not _EXPORT.search(sentence):
+    if not _EXPORT.search(sentence) or _INSTRUCTION.search(sentence):
         return
-    for name, pattern in _PATTERNS:
-        found = pattern.search(sentence)
-        if found is None:
+    named = [(name, pattern.search(sentence)) for name, pattern in _PATTERNS]
+    places = [(name, found) for name, found in named if found is not None]
+    for name, found in places:
+        if name == "tensorflow" and len(places) == 1:  # where it comes from, not what it is exported to
             continue
         said = _EXPORT.search(sentence[max(0, found.start() - 110) : found.end() + 50])
         if said is not None:

@@ -12,11 +12,11 @@ PERCENT: Final = frozenset({
 """Metrics printed as percent or as a share."""
 _SCORES: Final = (
     r"(?:Sacre)?BLEU(?:-?\d)?|ROUGE[-_ ]?(?:\d|L(?:sum)?|Lsum)?|METEOR|CIDEr|SPICE|SARI|COMET|chrF\+*|BERT-?Score|"
-    r"BLEURT|PSNR|SSIM|MS-SSIM|LPIPS|PSIM|r?FID|KID|inception score|IS|CLIP[- ]?score|R?MSE|MAE|MAD|MAPE|MPJPE|"
-    r"PA-MPJPE|NME|PESQ|STOI|(?:SI-?)?S[DN]RI?|MOS|Pearson(?:'s)?(?: r| correlation)?|Spearman(?:'s)?(?: rho| correlation)?|"
-    r"correlation|STS(?:-?B)?|GLUE(?: score)?|MTEB|Dice|DSC|[nN]DCG(?:@\d+)?|MRR(?:@\d+)?|AU(?:RO)?C|ROC(?:[- ]AUC)?|"
-    r"kappa|Elo|Matthews|MCC|UAS|LAS|DER|normali[sz]ed error|rel|log10|abs(?:olute)? rel(?:ative)?|bits? per (?:byte|character)|"
-    r"bpc|average error|mean error|angle error|AEE|EPE|RTF|V-?measure|human ?eval|MMLU|MT-?Bench|CLS|AQ|PQ|quality score"
+    r"BLEURT|PSNR|SSIM|MS-SSIM|LPIPS|PSIM|r?FID|KID|inception score|CLIP[- ]?score|R?MSE|MAE|MAPE|MPJPE|"
+    r"PA-MPJPE|NME|PESQ|STOI|(?:SI-?)?S[DN]RI?|Pearson(?:'s)?(?: r| correlation)?|Spearman(?:'s)?(?: rho| correlation)?|"
+    r"correlation|STS-?B|GLUE(?: score)?|MTEB|Dice|DSC|[nN]DCG(?:@\d+)?|MRR(?:@\d+)?|AU(?:RO)?C|ROC[- ]AUC|"
+    r"kappa|Matthews|MCC|(?:mean )?norm(?:ali[sz])?ed error|log10|log ?r?mae|log ?rmse|RMSLE|R2|R²|delta ?\d(?:\.\d+)?|abs rel|success rate|ratio of correct \w+|abs(?:olute)? rel(?:ative)?|bits? per (?:byte|character)|"
+    r"bpc|average error|mean error|angle error|AEE|EPE|RTF|V-?measure|human ?eval|MMLU|MT-?Bench|quality score"
 )
 # Name, pattern, whether letters must be as written. The first that matches at a place wins.
 _WORDS: Final = tuple(
@@ -29,21 +29,22 @@ _WORDS: Final = tuple(
                        r"(?:top-?[15]|classification) errors?|misclassification(?: rate)?|false (?:positive|alarm|"
                        r"negative|acceptance|rejection) rate", False),
         ("error_rate", r"WER|CER|EER|PER|ACER|FPR|FNR|FAR|FRR|BPCER|APCER", True),
-        ("average_precision", r"mean average[- ]precision|average[- ]precision|coco(?:[_ ]orig)?(?:[_ ](?:segm|bbox|"
-                              r"keypoints?))?[_ ](?:precision|map)|[a-z-]+-map", False),
+        ("average_precision", r"mean average[- ]precision|average[- ]precision|coco(?: orig)?(?: (?:segm|bbox|"
+                              r"keypoints?))? (?:precision|map)|[a-z-]+-map", False),
         ("average_precision", r"mAP|(?<!A)AP(?:s|m|l|75|50)?|APs?|OKS AP", True),
         ("mean_iou", r"m(?:ean)?[_ -]?io?u|mean intersection[- ]over[- ]union|intersection[- ]over[- ]union|miou", False),
-        ("mean_iou", r"IoU", True),
+        ("mean_iou", r"(?<![@\d.])(?<![\d@] )IoU(?! ?=)", False),
         ("f1", r"(?:macro |micro |weighted |mag-|mesh-|macro-|micro-)?F-?1(?:[- ]?(?:scores?|measure))?|F-?(?:score|measure)s?|"
                r"[a-z]+[-_]f1", False),
         ("accuracy", r"(?:top|rank)[- _@]?\d+(?: (?:accuracy|acc|acc\.))?|(?:[a-z]+[- ])?accurac(?:y|ies)(?: score)?|accurate|"
-                     r"acc\.?(?:@\d+)?|exact[- ]match(?: \(EM\))?|hits?@\d+|classification rate|success rate|"
-                     r"correct(?:ly)?(?: answers)?|EM", False),
+                     r"acc\.?(?:@\d+)?|exact[- ]match(?: \(EM\))?|hits?@\d+|classification rate|"
+                     r"EM", False),
         ("recall", r"(?:localization[_ ])?recall(?:@\d+)?|sensitivity|true positive rate|detection rate", False),
         ("recall", r"R@\d+|TPR", True),
         ("precision", r"precision(?:@\d+)?", False),
         ("perplexity", r"perplexit(?:y|ies)|ppl", False),
-        ("score", _SCORES, True),
+        ("score", _SCORES, False),
+        ("score", r"IS|AQ|PQ|CLS|LAS|UAS|MAD|MOS|DER|ROC|STS|Elo|rel", True),
         ("score", r"(?:pearson|spearman)(?:['’]?s)?(?: (?:rank )?correlation)?(?: coefficient)?|spearmanr?|pearsonr?|"
                   r"dice(?: coefficient| score)?|mean opinion score|"
                   r"root[- ]mean[- ]square(?:d)?(?:[- ](?:error|deviation))?|mean (?:absolute|squared?) error|"
@@ -53,7 +54,7 @@ _WORDS: Final = tuple(
 _TABLE_WORDS: Final = tuple(
     (name, factor, re.compile(rf"(?<![A-Za-z])(?:{pattern})(?![A-Za-z])", re.IGNORECASE))
     for name, factor, pattern in (
-        ("parameters", 1e6, r"m ?params?|params? ?\(?m\)?|param(?:eter)?s?[,:]? ?\(?(?:m|millions?|10\^?6)\)?|#params? ?\(m\)"),
+        ("parameters", 1e6, r"m ?params?|params? ?\(?m\)|param(?:eter)?s?[,:]? ?\(?(?:m|millions?|10\^?6)\)?|#params? ?\(m\)"),
         ("parameters", 1e9, r"b ?params?|param(?:eter)?s? ?\((?:b|billions?)\)"),
         ("parameters", 1.0, r"#? ?(?:of )?param(?:eter)?s?(?: count)?|number of param(?:eter)?s|param_count"),
         ("flops", 1e9, r"g ?(?:flops?|ops|macs?)|(?:flops?|ops|macs?) ?\((?:g|b|billions?)\)"),
@@ -98,6 +99,7 @@ def metric_words(text: str) -> list[Named]:
     [('accuracy', None), ('error_rate', 'WER'), ('score', 'BLEU')]
     """
     found: list[Named] = []
+    text = text.replace("_", " ")
     for metric, pattern in _WORDS:
         for match in pattern.finditer(text):
             if all(match.end() <= other.start or match.start() >= other.end for other in found):
@@ -120,7 +122,7 @@ def metric_of_header(text: str) -> Named | None:
         return Named(first.metric, note, first.start, first.end)
     for metric, factor, pattern in _TABLE_WORDS:
         match = pattern.search(text)
-        if match is not None and len(match.group()) >= len(text.strip(" :*%")) / 3:
+        if match is not None and (match.start() == 0 or len(match.group()) >= len(text.strip(" :*%")) / 2):
             return Named(metric, None, match.start(), match.end(), factor)
     return None
 

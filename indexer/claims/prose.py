@@ -54,6 +54,9 @@ def read_sentence(sentence: str, offset: int, around: Around) -> Iterator[Statem
     """
     for read in _numbers(sentence, around):
         yield from _statements(read, sentence, offset, around)
+    for found in cues.LABELS_IN_WORDS.finditer(sentence):
+        count = float(cues.NUMBER_WORDS[found["number"].lower()])
+        yield Statement("labels", count, offset + found.start("number"), offset + found.end("number"), sentence)
     for start, end, value in cues.sizes(sentence):
         yield Statement(
             "resolution", value, offset + start, offset + end, sentence, hedged=is_hedged(sentence, start, end)
@@ -113,6 +116,11 @@ def _metric(sentence: str, q: Quantity, words: list[Named], found: list[Quantity
 
 def _quality(sentence: str, q: Quantity, words: list[Named], found: list[Quantity]) -> Read | None:
     """A measured quality, by the metric's name that belongs to the number."""
+    if q.unit == "percent" and cues.KEPT.search(sentence, 0, q.start) and cues.KEPT_OF.match(sentence, q.end):
+        kept: Comparator = "<" if q.comparator in (">", ">=") else "="
+        return Read(replace(q, comparator=kept), "loss_relative", round(100 - q.value, 6))
+    if cues.DIFFERENCE.match(sentence, q.end) or cues.DIFFERENT.search(sentence, max(0, q.start - 40), q.start):
+        return None
     named = _name_behind(sentence, q, words) or _name_before(sentence, q, words, found)
     if named is None and q.unit == "percent":
         named = _name_anywhere(sentence, q, words, found)
@@ -184,6 +192,13 @@ def _whose(sentence: str, read: Read, all_read: list[Read], names: list[tuple[in
     """The name of the other artifact that a number is about; "" where it is the page's own."""
     q = read.quantity
     bracket = cues.open_bracket(sentence, q.start)
+    if cues.KEPT.search(sentence, 0, q.start):
+        return ""
+    if read.metric == "parameters" and q.low is not None:
+        return "its family"
+    another = cues.ANOTHER.search(sentence, 0, q.start)
+    if another is not None:
+        return f"the {another['name'].lower()}"
     rival = _rival_of(sentence, q, names, around)
     for other in all_read:
         if other.quantity.end <= q.start and cues.VERSUS.fullmatch(sentence, other.quantity.end, q.start):

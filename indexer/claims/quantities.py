@@ -32,6 +32,7 @@ _UNITS: Final = tuple(
         ("seconds", "1e-3", r"[ -]?(?:ms|msec|milliseconds?)", False),
         ("seconds", "1e-6", r"[ -]?(?:µs|us|microseconds?)", False),
         ("seconds", "1", r"[ -]?(?:s|sec|secs|seconds?)", True),
+        ("plain", "1", r"[ ]?dB", True),
         ("ratio", "1", r"[ -]?(?:x|×|times|fold)", False),
         ("count", "1e3", r"[ -]?thousand|[kK]", True),
         ("count", "1e6", r"[ -]?(?:million|Million|M)|m(?=[ -]param)", True),
@@ -49,13 +50,12 @@ _BEFORE: Final = tuple(
     for comparator, pattern in (
         (">=", r"at least|no (?:less|fewer) than|minimum of|not less than"),
         ("<=", r"at most|no more than|not more than|maximum of|within"),
-        ("up_to", r"up to|as (?:much|many|high|fast) as|to"),
+        ("up_to", r"up to|as (?:much|many|high|fast) as"),
         ("<", r"less than|fewer than|under|below|smaller than|lower than|sub-?"),
         (">", r"more than|over|above|greater than|higher than|larger than|exceed(?:s|ing)?|beyond"),
     )
 )  # fmt: skip
 _SIGNS: Final[dict[str, Comparator]] = {"<": "<", ">": ">", "≤": "<=", "≥": ">=", "<=": "<=", ">=": ">="}
-_TO: Final = re.compile(r"(?<!up )\bto\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _read(text: str, match: re.Match[str]) -> Quantity | None:
     sign = (match["sign"] or "").strip()
     return Quantity(
         match.start(), end, float(_plain(digits) * factor), unit, digits,
-        _SIGNS.get(sign) or _comparator(text[max(0, match.start() - 25) : match.start()]),
+        _SIGNS.get(sign) or (">=" if text[end : end + 1] == "+" else None) or _comparator(text[max(0, match.start() - 25) : match.start()]),
         None if low is None else float(low), sign,
     )  # fmt: skip
 
@@ -129,6 +129,6 @@ def _plain(digits: str) -> Decimal:
 
 def _comparator(before: str) -> Comparator:
     for comparator, pattern in _BEFORE:
-        if pattern.search(before) and not (comparator == "up_to" and _TO.search(before)):
+        if pattern.search(before):
             return comparator  # type: ignore[return-value]
     return "="

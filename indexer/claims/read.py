@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from graph.artifacts import Artifact
 from graph.claims import Claim
 from indexer.claims.blocks import Block, blocks_of
 from indexer.claims.entities import Names
+from indexer.claims.fields import is_data, read_fields
 from indexer.claims.facts import read_code, read_facts
 from indexer.claims.prose import Around, dataset_of, read_sentence
 from indexer.claims.sentences import sentences_in
@@ -18,6 +21,9 @@ from indexer.passages import Passage
 
 MOST_CLAIMS: Final = 20_000
 """Of one artifact; what states more is data, not a description."""
+_PART: Final = re.compile(
+    r"(?:the )?(?P<name>[A-Za-z][\w.]*(?:[-_][\w.]+)+)(?: \(?\w+\)?)? (?:model )?specification", re.IGNORECASE
+)
 _LONGEST_BESIDE: Final = 50_000
 
 
@@ -59,6 +65,10 @@ def _beside(passage: Passage, all_of_them: Sequence[Passage]) -> str:
 
 
 def _statements(passage: Passage, names: Names, beside: str) -> Iterator[Statement]:
+    data = read_fields(passage.text, Around(names, passage=beside)) if is_data(passage.text) else None
+    if data is not None:
+        yield from data
+        return
     section: list[str] = []
     for block in blocks_of(passage):
         if block.kind == "heading":
@@ -66,10 +76,18 @@ def _statements(passage: Passage, names: Names, beside: str) -> Iterator[Stateme
         elif block.kind == "code":
             yield from read_code(block.text, block.start)
         elif block.kind == "table" and block.table is not None:
-            yield from read_table(block.table, names, " ".join(section))
+            part = _part_named(section, names)
+            for statement in read_table(block.table, names, " ".join(section)):
+                yield replace(statement, subject=part) if part and not statement.subject else statement
         else:
             yield from _of_prose(block, names, section, beside)
             section = [*section[-4:], block.text]
+
+
+def _part_named(section: list[str], names: Names) -> str:
+    """The part of a composite model that a section's heading names before "specification" or "model"; else ""."""
+    found = _PART.match(section[0]) if section else None
+    return found["name"] if found is not None and not names.is_exactly(found["name"]) else ""
 
 
 def _of_prose(block: Block, names: Names, section: list[str], beside: str) -> Iterator[Statement]:

@@ -18,6 +18,8 @@ _SIZE: Final = re.compile(r"(?<![\w.])(\d{2,5})\s?[x×]\s?(\d{2,5})(?![\w.])")
 _VALUE_HEADS: Final = re.compile(
     r"values?|result|score|number|original model|converted model|.{0,40}model", re.IGNORECASE
 )
+_SPREAD: Final = re.compile(r"\b(?:std|standard deviation|variance|spread)\b", re.IGNORECASE)
+_LIKE_A_MODEL: Final = re.compile(r"[A-Za-z]{2}.*\d|[a-z][A-Z]|\w-\w")
 _LARGEST_SHARE: Final = 1.0
 _SCALED: Final = {"count": 1.0, "operations": 1.0, "bytes": 1.0, "seconds": 1.0, "throughput": 1.0}
 
@@ -34,6 +36,9 @@ def read_table(table: Table, names: Names, context: str) -> Iterator[Statement]:
     context
         The words of its section before it, which may name the data set.
     """
+    if _is_confusion(table):
+        yield from _diagonal(table, context)
+        return
     by_row = _metrics_stand_in_rows(table)
     section = next((name for _, _, name in reversed(datasets_in(context))), None)
     for row in table.rows:
@@ -45,6 +50,26 @@ def read_table(table: Table, names: Names, context: str) -> Iterator[Statement]:
             named = metric_of_header(head.text) or (metric_of_header(other.text) if by_row else None)
             if named is not None:
                 yield from _of_cell(cell, named, head, other, names, section, by_row=by_row)
+
+
+def _is_confusion(table: Table) -> bool:
+    """Whether a table holds answers against truth: the same labels above and beside, at the same places."""
+    columns = [cell.text.lower() for cell in table.header[1:]]
+    rows = [row[0].text.lower() for row in table.rows if row]
+    same = sum(column == row for column, row in zip(columns, rows, strict=False))
+    return len(columns) == len(rows) >= 3 and same >= len(rows) - 1
+
+
+def _diagonal(table: Table, context: str) -> Iterator[Statement]:
+    """The shares of right answers of a table of answers against truth, in percent."""
+    section = next((name for _, _, name in reversed(datasets_in(context))), None)
+    for place, row in enumerate(table.rows, 1):
+        if place < len(row) and (found := quantities(row[place].text)):
+            value = value_of(Named("accuracy", None, 0, 0), found[0])
+            start = row[place].start + found[0].start
+            if value is not None:
+                text, scope = f"{row[0].text} {row[place].text}", Scope(dataset=section, note=row[0].text[:100])
+                yield Statement("accuracy", value, start, start + found[0].end - found[0].start, text, scope=scope)
 
 
 def _metrics_stand_in_rows(table: Table) -> bool:
@@ -64,9 +89,11 @@ def _of_cell(
             yield Statement("resolution", value, cell.start + found.start(), cell.start + found.end(), text)
         return
     subject = "" if by_row else _rival(other.text, names)
-    for quantity in quantities(cell.text):
+    if _SPREAD.search(other.text):
+        return
+    for quantity in quantities(cell.text)[:1]:
         value = value_of(named, quantity, head.text + " " + other.text)
-        if value is None:
+        if value is None or cell.text[: quantity.start].strip(" ~<>≈≤≥(±"):
             continue
         yield Statement(
             named.metric, value, cell.start + quantity.start, cell.start + quantity.end, text, quantity.comparator,
@@ -93,7 +120,11 @@ def _is_plain_head(text: str) -> bool:
 def _rival(label: str, names: Names) -> str:
     """The name of a row that is another model's; "" for the artifact's own, or where the label is no name."""
     found = names_in(label)
-    return label[:100] if found and not names.is_own(label) and not names.is_own(found[0][2]) else ""
+    return (
+        label[:100]
+        if found and _LIKE_A_MODEL.search(label) and not names.is_own(label) and not names.is_own(found[0][2])
+        else ""
+    )
 
 
 def value_of(named: Named, quantity: Quantity, heads: str = "") -> float | None:
