@@ -27,13 +27,18 @@ from inference.checks.measured_tables import MeasuredTables
 from inference.judging.findings import Finding
 
 _STRONG_HEDGES: Final = re.compile(
-    r"\b(?:unknown|likely|unlikely|unclear|unconfirmed|unspecified|presumably|reportedly|allegedly|tbd)\b", re.IGNORECASE
+    r"\b(?:unknown|likely|unlikely|unclear|unconfirmed|unspecified|presumably|reportedly|allegedly|tbd)\b",
+    re.IGNORECASE,
 )
 _LONGEST_QUOTE: Final = 200
 
 
 def lint(
-    paths: Sequence[Path], *, kind: str | None = None, baseline: frozenset[str] = frozenset(), on_progress: OnProgress = silent
+    paths: Sequence[Path],
+    *,
+    kind: str | None = None,
+    baseline: frozenset[str] = frozenset(),
+    on_progress: OnProgress = silent,
 ) -> LintReport:
     """What checks find in sources; nothing is stored and no model runs.
 
@@ -62,7 +67,9 @@ def lint(
     return LintReport(tuple(linted), tuple(rejected), tuple(texts.warnings), texts.lines)
 
 
-def _read(paths: Sequence[Path], kind: str | None) -> tuple[list[tuple[Artifact, tuple[Passage, ...]]], list[SourceError]]:
+def _read(
+    paths: Sequence[Path], kind: str | None
+) -> tuple[list[tuple[Artifact, tuple[Passage, ...]]], list[SourceError]]:
     """Artifacts with all their claims, entries of one id joined, and what was rejected."""
     found: dict[str, tuple[Artifact, tuple[Passage, ...]]] = {}
     rejected: list[SourceError] = []
@@ -117,7 +124,9 @@ def _variants(artifact: Artifact, passages: Iterable[Passage]) -> list[Flag]:
     for passage in passages:
         if passage.subject:
             what = f"an ability of {passage.subject} stands under {artifact.name}"
-            flag = Flag("other_artifact", what, (), _around(passage.text, 0), passage.span(0, min(len(passage.text), 80)))
+            flag = Flag(
+                "other_artifact", what, (), _around(passage.text, 0), passage.span(0, min(len(passage.text), 80))
+            )
             seen.setdefault((passage.capability, passage.subject), flag)
     return list(seen.values())
 

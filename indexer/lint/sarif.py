@@ -28,7 +28,9 @@ def sarif_document(report: LintReport, version: str) -> dict[str, Any]:
         "version": "2.1.0",
         "runs": [
             {
-                "tool": {"driver": {"name": "matchgraph", "version": version, "rules": [_rule(kind) for kind in kinds]}},
+                "tool": {
+                    "driver": {"name": "matchgraph", "version": version, "rules": [_rule(kind) for kind in kinds]}
+                },
                 "columnKind": "utf16CodeUnits",
                 "results": results,
                 "invocations": [
@@ -71,7 +73,12 @@ def _result(
     region: dict[str, int] = {"startLine": linted.artifact.source.line or 1}
     if span is not None:
         (line, column), (end_line, end_column) = report.place(file, span.start), report.place(file, span.end)
-        region = {"startLine": line, "startColumn": column, "endLine": end_line, "endColumn": max(end_column, column + 1)}
+        region = {
+            "startLine": line,
+            "startColumn": column,
+            "endLine": end_line,
+            "endColumn": max(end_column, column + 1),
+        }
     return {
         "ruleId": rule,
         "level": level,

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
 from graph.claims import Claim, Span
-from inference.judging.findings import Finding
+from inference.judging.findings import ARITHMETIC, ARITHMETIC_VERSION, Finding
 from inference.verdicts.printed import printed_unit
 from inference.verdicts.rules import Judgement
 
-METHOD: Final = "arithmetic"
-METHOD_VERSION: Final = "2"
 FLAGS: Final = {
     "hedged": "weakened by the page's own words",
     "other_artifact": "about another artifact than the one it stands under",
@@ -71,8 +69,6 @@ class Checked:
 
 
 def _with_reason(finding: Finding, reason: str) -> Finding:
-    from dataclasses import replace
-
     judgement = finding.judgement
     if reason in judgement.reason:
         return finding
@@ -81,7 +77,7 @@ def _with_reason(finding: Finding, reason: str) -> Finding:
 
 def refuted(claim: Claim, reason: str, measured: float | None = None) -> Verdict:
     """A refutation by what the page says itself."""
-    finding = Finding(Judgement("refuted", None, reason), measured, "text", METHOD, METHOD_VERSION)
+    finding = Finding(Judgement("refuted", None, reason), measured, "text", ARITHMETIC, ARITHMETIC_VERSION)
     return Verdict(claim.id, finding)
 
 

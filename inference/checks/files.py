@@ -76,7 +76,9 @@ def _judged(
             continue
         if isinstance(value, str):
             same = value == str(claim.value)
-            judgement = Judgement("verified" if same else "refuted", None, f"its files say {value}, claimed {claim.value}")
+            judgement = Judgement(
+                "verified" if same else "refuted", None, f"its files say {value}, claimed {claim.value}"
+            )
         elif isinstance(claim.value, int | float):
             judgement = judge_exact(value, claim, METRICS[claim.metric])
         else:
