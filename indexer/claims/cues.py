@@ -137,6 +137,7 @@ AGAINST: Final = re.compile(
 VERSUS: Final = re.compile(r"[^.;()]{0,25}?\s*(?:vs\.?|versus|compared (?:to|with)|against)\s*(?:only |just )?", _I)
 LISTED: Final = re.compile(r"\s*(?:,|/|and|or|&|vs\.?|versus|to|,\s*(?:and|or))\s*(?:a |the )?", _I)
 FOR_NAME: Final = re.compile(r"[^.;,()\d]{0,25}?(?<!and )\b(?:for|of|by|with the|from)\s+(?:the )?", _I)
+FOR_COMPARISON: Final = re.compile(r"\s*(?:for comparison|compared (?:to|with)|versus|vs\.?)\b", _I)
 ANOTHER: Final = re.compile(r"\b(?P<name>original|teacher|uncompressed|full-size)\s$", _I)
 DIFFERENCE: Final = re.compile(
     r"[\s)]{0,2}(?:top-?\s?\d )?(?:accuracy |absolute |relative )?(?:improvements?|gains?|increases?|boosts?|higher|better|more|worse|lower)\b|\s?top-?\d\) than",
@@ -165,7 +166,7 @@ _SIZES: Final = re.compile(
     r"(?<![\w.×-])(\d{2,5})\s?(?:[x×]|\\times)\s?(\d{2,5})(?:\s?[x×]\s?3)?(?![\w×]|\s?[x×]\s?\d)"
 )
 _SIZE_OTHER: Final = re.compile(
-    r"(?:kernel|patch(?:es)?(?: size)?|conv|filter|grid|stride|window|cells?|matrix|map)\w*[\s\w]{0,15}$", _I
+    r"(?:kernel|patch(?:es)?(?: size)?|conv|filter|grid|stride|window|cells?|matrix|map)\w*[\s\w(,]{0,25}$", _I
 )
 _SIZE_OTHER_BEHIND: Final = re.compile(
     r"\s*(?:conv|kernel|patch|filter|grid|cells?|max|pool|feature|anchors?|px patch|x\b)", _I

@@ -36,6 +36,7 @@ _ON: Final = re.compile(
     r"[\s'\"`]{1,3}(?:data ?set|test[ -]?set|validation(?: set)?|val(?:idation)?[ -]?(?:set|split)|dev(?: set)?|benchmark|"
     r"evaluation set|corpus|test data|testing set|images? set)\b"
 )  # fmt: skip
+_NO_SETS: Final = frozenset({"the", "a", "an", "our", "its", "this", "that", "each", "all", "both", "various", "other", "unknown"})
 _AT: Final = re.compile(r"@ ?(?P<name>[A-Za-z][\w .-]{2,40}$)")
 
 
@@ -101,7 +102,7 @@ def datasets_in(text: str) -> list[tuple[int, int, str]]:
     for start, end, name in (*said, *at):
         if not any(start < b and a < end for a, b, _ in kept):
             kept.append((start, end, name))
-    return sorted(kept)
+    return sorted(each for each in kept if each[2].lower() not in _NO_SETS)
 
 
 def nearest_dataset(text: str, start: int, end: int) -> str | None:

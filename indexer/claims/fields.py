@@ -20,7 +20,8 @@ _DATA_FIELDS: Final = ("dataset", "data", "datasets", "benchmark", "name")
 _EMPTY: Final = re.compile(
     r"\W*(?:n/?a|none|null|not (?:provided|specified|available|applicable)|unknown)?\W*", re.IGNORECASE
 )
-_LONE: Final = re.compile(r"[~≈<>]?\s?[\d.,]+\s?[%A-Za-z]{0,8}(?:\s?(?:\+/-|±)\s?[\d.]+\s?%?)?\+?")
+_LOSS: Final = re.compile(r"\bloss\b", re.IGNORECASE)
+_LONE: Final = re.compile(r"[~≈<>]?=?\s?[\d.,]+\s?[%A-Za-z]{0,8}(?:\s?(?:\+/-|±)\s?[\d.]+\s?%?)?\+?")
 
 
 def is_data(text: str) -> bool:
@@ -83,4 +84,6 @@ def _of_value(node: Node, path: tuple[str, ...], dataset: str | None, text: str,
 
 
 def _metric(path: tuple[str, ...]) -> Named | None:
+    if _LOSS.search(path[-1].replace("_", " ")):
+        return Named("score", path[-1].replace("_", " "), 0, 0)
     return next((named for name in reversed(path) if (named := metric_of_header(name.replace("_", " ")))), None)

@@ -118,7 +118,7 @@ def metric_of_header(text: str) -> Named | None:
     quality = [named for named in metric_words(text) if named.metric != "loss"]
     if quality:
         first = quality[0]
-        note = " ".join(text.split())[:100] if first.note is not None or _says_more(text, first) else None
+        note = " ".join(text.split())[:100] if _says_more(text, first) else first.note
         return Named(first.metric, note, first.start, first.end)
     for metric, factor, pattern in _TABLE_WORDS:
         match = pattern.search(text)

@@ -196,10 +196,12 @@ def _whose(sentence: str, read: Read, all_read: list[Read], names: list[tuple[in
         return ""
     if read.metric == "parameters" and q.low is not None:
         return "its family"
+    if bracket is not None and cues.FOR_COMPARISON.match(sentence, bracket + 1):
+        return rival_of(sentence, q, names, around)
     another = cues.ANOTHER.search(sentence, 0, q.start)
     if another is not None:
         return f"the {another['name'].lower()}"
-    rival = _rival_of(sentence, q, names, around)
+    rival = rival_of(sentence, q, names, around)
     for other in all_read:
         if other.quantity.end <= q.start and cues.VERSUS.fullmatch(sentence, other.quantity.end, q.start):
             return rival
@@ -217,7 +219,7 @@ def _whose(sentence: str, read: Read, all_read: list[Read], names: list[tuple[in
     return ""
 
 
-def _rival_of(sentence: str, q: Quantity, names: list[tuple[int, int, str]], around: Around) -> str:
+def rival_of(sentence: str, q: Quantity, names: list[tuple[int, int, str]], around: Around) -> str:
     """Whom a sentence compares with, nearest to a number: "than X", "vs X", "for X"; "another" where it has no name."""
     others = [(start, name) for start, _, name in names if not around.names.is_own(name)]
     near = sorted(others, key=lambda each: abs(each[0] - q.start))

@@ -40,7 +40,7 @@ _UNITS: Final = tuple(
         ("count", "1e12", r"[ -]?(?:trillion|Trillion|T)", True),
     )
 )  # fmt: skip
-_DIGITS: Final = r"(?:\d{1,3}(?:,\d{3}){1,5}|\d{1,15})(?:\.\d{1,9})?"
+_DIGITS: Final = r"(?:\d{1,3}(?:,\d{3}){1,5}|\d{1,15})(?:\.\d{1,20})?"
 _NUMBER: Final = re.compile(
     rf"(?<![\w.,/\\])(?:(?<![A-Za-z)\]]-)|(?<=\b[sS]ub-))(?P<sign>[<>≤≥~≈±$€£]=?\s?)?(?P<digits>{_DIGITS})(?![\d,]*\d)"
 )
