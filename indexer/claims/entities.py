@@ -36,7 +36,9 @@ _ON: Final = re.compile(
     r"[\s'\"`]{1,3}(?:data ?set|test[ -]?set|validation(?: set)?|val(?:idation)?[ -]?(?:set|split)|dev(?: set)?|benchmark|"
     r"evaluation set|corpus|test data|testing set|images? set)\b"
 )  # fmt: skip
-_NO_SETS: Final = frozenset({"the", "a", "an", "our", "its", "this", "that", "each", "all", "both", "various", "other", "unknown"})
+_NO_SETS: Final = frozenset(
+    {"the", "a", "an", "our", "its", "this", "that", "each", "all", "both", "various", "other", "unknown"}
+)
 _AT: Final = re.compile(r"@ ?(?P<name>[A-Za-z][\w .-]{2,40}$)")
 
 

@@ -52,6 +52,19 @@ _PERMITS: Final = re.compile(
 _RESTRICTS: Final = re.compile(r"\b(?:restrict(?:s|ed)?|prohibit(?:s|ed)?|forbid(?:s|den)?|without)\b", re.IGNORECASE)
 
 
+_OF_A_RIVAL: Final = re.compile(
+    r"\([^)]{0,60}$|\b(?:than|compared (?:to|with)|unlike|versus|vs\.?)\b[^.;]{0,80}$", re.IGNORECASE
+)
+_UNIT: Final = (
+    r"(?:image|request|call|token|minute|second|hour|month|seat|user|1k|1m|million|megapixel|run|generation)s?"
+)
+_PRICED: Final = (
+    re.compile(rf"\b(?:pric|bill|cost|charg|fee)\w{{0,6}}\b[^;()]{{0,40}}?\b(?P<said>per[- ]{_UNIT})\b", re.IGNORECASE),
+    re.compile(rf"\b(?P<said>per[- ]{_UNIT})[- ](?:pric|bill|cost|charg|fee)\w{{0,6}}", re.IGNORECASE),
+    re.compile(r"\b(?P<said>paid) (?:api|tiers?|plans?|access|only)\b", re.IGNORECASE),
+)
+
+
 def read_facts(sentence: str, offset: int) -> Iterator[Statement]:
     """The formats, interfaces and permissions that a sentence states, in that order."""
     yield from _exports(sentence, offset)
@@ -59,6 +72,7 @@ def read_facts(sentence: str, offset: int) -> Iterator[Statement]:
         if not found["name"].endswith(_FILE_ENDS):
             yield _api(found["name"], offset + found.start(), offset + found.end(), sentence)
     yield from _license(sentence, offset)
+    yield from _price(sentence, offset)
 
 
 def read_code(code: str, offset: int) -> Iterator[Statement]:
@@ -93,6 +107,17 @@ def _exports(sentence: str, offset: int) -> Iterator[Statement]:
             start, end = found.span()
             hedged = is_hedged(sentence, start, end)
             yield Statement("exports", name, offset + start, offset + end, sentence, hedged=hedged)
+
+
+def _price(sentence: str, offset: int) -> Iterator[Statement]:
+    """A price by its unit ("per image"), or "paid"; one of a rival in brackets is none of the artifact's."""
+    for pattern in _PRICED:
+        found = pattern.search(sentence)
+        if found is not None and not _OF_A_RIVAL.search(sentence[: found.start()]):
+            start, end = found.span("said")
+            value = re.sub(r"[-\s]+", " ", found["said"].lower())
+            yield Statement("price", value, offset + start, offset + end, sentence)
+            return
 
 
 def _license(sentence: str, offset: int) -> Iterator[Statement]:

@@ -84,9 +84,9 @@ def _of_cell(
 ) -> Iterator[Statement]:  # fmt: skip
     text = f"{head.text} {other.text} {cell.text}" if not by_row else f"{head.text} {cell.text}"
     if named.metric == "resolution":
-        for found in _SIZE.finditer(cell.text):
-            value = f"{int(found[1])}x{int(found[2])}"
-            yield Statement("resolution", value, cell.start + found.start(), cell.start + found.end(), text)
+        for size in _SIZE.finditer(cell.text):
+            shown = f"{int(size[1])}x{int(size[2])}"
+            yield Statement("resolution", shown, cell.start + size.start(), cell.start + size.end(), text)
         return
     subject = "" if by_row else _rival(other.text, names)
     if _SPREAD.search(other.text):

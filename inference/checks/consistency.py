@@ -27,7 +27,7 @@ def _rivals(claims: Sequence[Claim]) -> Iterator[Flag]:
     named = [claim for claim in stated if claim.metric in ("accuracy", "parameters") and _is_named(claim.subject)]
     for group in _grouped(named, lambda claim: (_plain(claim.subject), claim.metric, _top(claim))):
         values = list(dict.fromkeys(number(claim) for claim in group))
-        if len(values) > 1:
+        if len(values) > 1 and len({claim.text for claim in group}) > 1:  # "4B and 9B" in one sentence are options
             shown = " and ".join(words(value, group[0].metric) for value in values)
             reason = f"{group[0].subject} is given {shown} {group[0].metric}: one may be another variant's"
             yield Flag("rival_conflict", reason, tuple(claim.id for claim in group), group[-1].text, group[-1].span)

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from graph.artifacts import Artifact
 from graph.claims import Claim
 from inference.checks.base import Flag, Verdict, number, refuted
-
-_UNIT: Final = (
-    r"(?:image|request|call|token|minute|second|hour|month|seat|user|1k|1m|million|megapixel|run|generation)s?"
-)
-_PRICED: Final = re.compile(
-    rf"[^.]{{0,120}}?\b(?:(?:pric|bill|cost|charg|fee)\w{{0,6}}\b[^.]{{0,40}}?\bper[- ]{_UNIT}|per[- ]{_UNIT}[- ](?:pric|bill|cost|charg|fee)\w{{0,6}}|"
-    rf"[$€£]\s?\d[\d.,]*\s?(?:/|per )\s?{_UNIT}|paid (?:api|tiers?|plans?|access|only))\b[^.]{{0,120}}",
-    re.IGNORECASE,
-)
 
 
 def check_page(artifact: Artifact, claims: Sequence[Claim]) -> Iterator[Verdict | Flag]:
@@ -27,7 +16,7 @@ def check_page(artifact: Artifact, claims: Sequence[Claim]) -> Iterator[Verdict 
             yield from _leads(claim, claims)
         elif claim.metric == "search_evidence":
             yield from _searched(claim, claims)
-    yield from _price(artifact)
+    yield from _price(artifact, claims)
 
 
 def _leads(claim: Claim, claims: Sequence[Claim]) -> Iterator[Verdict]:
@@ -51,14 +40,15 @@ def _searched(claim: Claim, claims: Sequence[Claim]) -> Iterator[Verdict]:
         yield refuted(claim, "times matched is 0 on the same page: no search stands behind it", 0.0)
 
 
-def _price(artifact: Artifact) -> Iterator[Flag]:
+def _price(artifact: Artifact, claims: Sequence[Claim]) -> Iterator[Flag]:
+    """A flag where an artifact that is called free has a price in its own text, the plainest statement first."""
     pricing = artifact.pricing
     if not (pricing.free or (pricing.model or "").strip().lower() == "free"):
         return
-    for capability in artifact.capabilities:
-        for text in (capability.description, capability.unique or "", capability.vs_alternatives or ""):
-            found = _PRICED.search(text)
-            if found is not None:
-                said = " ".join(found.group().split())
-                yield Flag("price_conflict", f"called free, but {capability.name} says: {said[:200]}", (), said[:500])
-                return
+    priced = [
+        c for c in claims if c.metric == "price" and "other_artifact" not in c.flags and c.value not in (0, "free")
+    ]
+    if priced:
+        first = min(priced, key=lambda claim: claim.value == "paid")
+        said = f"{first.value:g} USD" if isinstance(first.value, int | float) else f"“{first.value}”"
+        yield Flag("price_conflict", f"called free beside a price: {said}", (first.id,), first.text, first.span)
