@@ -31,8 +31,11 @@ def read(folder: Path, text: str | bytes, mapping: dict[str, str] | None = None,
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_columns_by_a_map_in_any_notation(tmp_path: Path, delimiter: str, mark: str, end: str) -> None:
-    rows = [["model_id", "Title", "Summary", "size", "mood"], ["a/b", "Wren", '"Says ""hello"",\nand sings."', "5.6M", "gay"],
-            ["c", "", "Plain words.", "", ""]]  # fmt: skip
+    rows = [
+        ["model_id", "Title", "Summary", "size", "mood"],
+        ["a/b", "Wren", '"Says ""hello"",\nand sings."', "5.6M", "gay"],
+        ["c", "", "Plain words.", "", ""],
+    ]
     text = mark + end.join(delimiter.join(row) for row in rows).replace("\n", end).replace("\r\r", "\r") + end
     first, second = read(tmp_path, text, MAP)
     assert first.artifact is not None and second.artifact is not None

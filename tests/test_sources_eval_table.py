@@ -80,14 +80,15 @@ def test_table_without_models_or_results_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     file.write_text("model,price\nwren,3\n")
     assert detect_kind(file) == "catalogue"
-    with pytest.raises(SourceError, match="no table of results: it needs a column `model`.*it has model, price"):
+    with pytest.raises(SourceError, match=r"no table of results: it needs a column `model`.*it has model, price"):
         list(read_source(file, "eval_table"))
 
 
 @pytest.mark.parametrize(
     ("name", "dataset"),
     [
-        ("results-imagenet.csv", "ImageNet-1k"), ("results-imagenet-a.csv", "ImageNet-A"), ("imagenet.csv", "ImageNet-1k"),
+        ("results-imagenet.csv", "ImageNet-1k"), ("results-imagenet-a.csv", "ImageNet-A"),
+        ("imagenet.csv", "ImageNet-1k"),
         ("eval_birds 2.csv", "birds 2"), ("table.csv", None),
     ],
 )  # fmt: skip

@@ -16,7 +16,9 @@ from indexer.sources.entry import Entry
 from indexer.sources.eval_table import is_eval_table, read_eval_table
 from indexer.sources.hf_cache import cache_folder, read_cache
 from indexer.sources.lines import read_json_lines
-from indexer.sources.manifest import OWN_NAMES, SUFFIXES, manifest_files, read_manifests
+from indexer.sources.manifest import OWN_NAMES, SUFFIXES, is_manifest, manifest_files, read_manifests
+from indexer.sources.mcp import SUFFIXES as MCP_SUFFIXES
+from indexer.sources.mcp import looks_like_mcp, mcp_files, read_mcp
 from indexer.sources.models import model_folders, read_models
 from indexer.sources.open_model_zoo import MODEL_FILE, is_zoo, read_open_model_zoo
 from indexer.sources.page import SUFFIXES as PAGES
@@ -24,16 +26,9 @@ from indexer.sources.page import page_files, read_pages
 from inference.models.cache import is_cache
 
 KINDS: Final = (
-    "manifest",
-    "model",
-    "hf_cache",
-    "catalogue",
-    "apibench",
-    "compare_page",
-    "page",
-    "open_model_zoo",
-    "eval_table",
-)
+    "manifest", "model", "hf_cache", "catalogue", "apibench", "compare_page", "page", "open_model_zoo", "eval_table",
+    "mcp",
+)  # fmt: skip
 
 
 def detect_kind(path: Path) -> str:
@@ -52,6 +47,8 @@ def detect_kind(path: Path) -> str:
         return "eval_table" if is_eval_table(open_csv(path).columns) else "catalogue"
     if path.name == MODEL_FILE:
         return "open_model_zoo"
+    if path.suffix in MCP_SUFFIXES and looks_like_mcp(path):
+        return "mcp"
     if path.suffix in SUFFIXES:
         return "manifest"
     if path.suffix == ".jsonl":
@@ -76,6 +73,9 @@ def _kind_of_folder(path: Path) -> str:
         return "model"
     if is_zoo(path):
         return "open_model_zoo"
+    servers = mcp_files(path)
+    if any(looks_like_mcp(file) for file in servers) and not any(is_manifest(file) for file in servers):
+        return "mcp"
     if manifest_files(path):
         return "manifest"
     if folders:
@@ -143,4 +143,5 @@ _READERS: Final[dict[str, Callable[[Path], Iterator[Entry]]]] = {
     "manifest": read_manifests, "model": read_models, "apibench": read_apibench,
     "compare_page": read_compare_page, "page": read_pages, "open_model_zoo": read_open_model_zoo,
     "eval_table": read_eval_table,
+    "mcp": read_mcp,
 }  # fmt: skip

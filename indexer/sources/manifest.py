@@ -6,6 +6,7 @@ rest is kept.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from indexer.sources.unfragile import as_manifest, is_unfragile
 TOP_FIELDS: Final = ("artifact", "capabilities", "claims", "declared_total")
 OWN_NAMES: Final = ("matchgraph.yml", "unfragile.yml")
 SUFFIXES: Final = (".yml", ".yaml", ".json")
+_MARK: Final = re.compile(rb"^(?:\xef\xbb\xbf)?(?:artifact|unfragile_version)[ \t]*:", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,15 @@ def has_artifact(file: Path) -> bool:
     try:
         with file.open("rb") as stream:
             return b'"artifact"' in stream.read(1 << 20)
+    except OSError:
+        return False
+
+
+def is_manifest(file: Path) -> bool:
+    """True if a YAML file reads like a manifest: a line of it begins with `artifact` or `unfragile_version`."""
+    try:
+        with file.open("rb") as stream:
+            return bool(_MARK.search(stream.read(1 << 16)))
     except OSError:
         return False
 
