@@ -15,11 +15,13 @@ from typing import Final
 from graph.artifacts import Artifact, Source
 from graph.claims import Claim
 from graph.errors import SourceError
+from indexer.passages import Passage
 from indexer.sources.entry import MANIFEST, REJECTED, Entry
 from indexer.sources.findings import Findings, Problem, check_fields, read_items
 from indexer.sources.manifest_artifact import read_artifact
 from indexer.sources.manifest_capabilities import read_capabilities, whole_artifact
 from indexer.sources.manifest_claims import read_claims
+from indexer.sources.manifest_passages import read_passages
 from indexer.sources.nodes import Node, read_documents, read_text
 from indexer.sources.unfragile import as_manifest, is_unfragile
 
@@ -31,10 +33,11 @@ _MARK: Final = re.compile(rb"^(?:\xef\xbb\xbf)?(?:artifact|unfragile_version)[ \
 
 @dataclass(frozen=True)
 class Parsed:
-    """One document of a manifest: its artifact, or None where it is rejected, and everything found in it."""
+    """One document of a manifest: its artifact, or None where it is rejected, everything found in it, its texts."""
 
     artifact: Artifact | None
     problems: tuple[Problem, ...] = ()
+    passages: tuple[Passage, ...] = ()
 
     def as_entry(self) -> Entry:
         """The document as a source's entry."""
@@ -42,7 +45,7 @@ class Parsed:
         warnings = tuple(problem.as_line() for problem in self.problems if problem.level == "warning")
         if self.artifact is None:
             return Entry(None, REJECTED, 0, errors[0], warnings, tuple(errors[1:]))
-        return Entry(self.artifact, MANIFEST, 0, None, warnings, tuple(errors))
+        return Entry(self.artifact, MANIFEST, 0, None, warnings, tuple(errors), self.passages)
 
 
 def read_manifests(path: Path) -> Iterator[Entry]:
@@ -129,7 +132,7 @@ def parse_manifests(text: str, file: str, *, folder: Path | None = None, is_json
     count = 0
     for document in read_documents(text, file, is_json=is_json):
         count += 1
-        yield _failed(document) if isinstance(document, SourceError) else _document(document, file, folder, not is_json)
+        yield _failed(document) if isinstance(document, SourceError) else _document(document, text, file, folder)
     if count == 0:
         yield _failed(SourceError("no document in it: write artifact: {name: …}", file=file, line=1, code="empty"))
 
@@ -138,7 +141,7 @@ def _failed(error: SourceError) -> Parsed:
     return Parsed(None, (Problem("error", error.code, error.what, error.file, error.line),))
 
 
-def _document(document: Node, file: str, folder: Path | None, spans: bool) -> Parsed:
+def _document(document: Node, text: str, file: str, folder: Path | None) -> Parsed:
     header, parts = Findings(file), Findings(file)
     if is_unfragile(document):
         document = as_manifest(document, header)
@@ -158,20 +161,20 @@ def _document(document: Node, file: str, folder: Path | None, spans: bool) -> Pa
         capabilities = (whole_artifact(fields),)
     if fields["declared_total"] is not None and fields["declared_total"] < len(capabilities):
         header.warn("declared_too_low", line, f"{fields['declared_total']} declared, {len(capabilities)} described")
-    claims = _claims(claim_items, fields["id"], [capability.id for capability in capabilities], parts, spans=spans)
+    known = [capability.id for capability in capabilities]
+    claims = _claims(claim_items, fields["id"], known, parts)
     source = Source(kind="manifest", file=file, line=line)
     artifact = Artifact(**fields, capabilities=capabilities, claims=claims, source=source)
-    return Parsed(artifact, (*header.problems, *parts.problems))
+    passages = read_passages(document, known, text, file)
+    return Parsed(artifact, (*header.problems, *parts.problems), passages)
 
 
-def _claims(
-    items: tuple[Node, ...], artifact: str, capabilities: list[str], found: Findings, *, spans: bool
-) -> tuple[Claim, ...]:
+def _claims(items: tuple[Node, ...], artifact: str, capabilities: list[str], found: Findings) -> tuple[Claim, ...]:
     """The claims that are right, each once; each wrong one is noted and left out."""
     kept: dict[str, Claim] = {}
     for item in items:
         one = Findings(found.file)
-        for claim in read_claims(item, artifact, capabilities, one, spans=spans):
+        for claim in read_claims(item, artifact, capabilities, one):
             kept.setdefault(claim.id, claim)
         found.problems += one.problems
     return tuple(kept.values())
