@@ -11,8 +11,8 @@ from graph.artifacts import Artifact
 from graph.claims import Claim
 from indexer.claims.blocks import Block, blocks_of
 from indexer.claims.entities import Names
-from indexer.claims.fields import is_data, read_fields
 from indexer.claims.facts import read_code, read_facts
+from indexer.claims.fields import is_data, read_fields
 from indexer.claims.prose import Around, dataset_of, read_sentence
 from indexer.claims.sentences import sentences_in
 from indexer.claims.stated import Statement, claim_of
