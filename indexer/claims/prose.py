@@ -80,8 +80,20 @@ def _numbers(sentence: str, around: Around) -> list[Read]:
         following = read[place + 1]
         if read[place] is None and following is not None and _listed(sentence, found[place], found[place + 1]):
             read[place] = replace(following, quantity=found[place], value=_converted(following, found[place]))
-    kept = [each for each in read if each is not None]
+    kept = _paired(sentence, [each for each in read if each is not None], words)
     return [replace(each, subject=_whose(sentence, each, kept, names, around)) for each in kept]
+
+
+def _paired(sentence: str, read: list[Read], words: list[Named]) -> list[Read]:
+    """The same, where two names and then two numbers are joined by a slash: "top-1/top-5 of 76.1/92.9" in their order."""
+    for place in range(len(read) - 1):
+        first, second = read[place], read[place + 1]
+        names = [named for named in words if named.end <= first.quantity.start][-2:]
+        slash = between.SLASH.fullmatch(sentence, first.quantity.end, second.quantity.start)
+        if slash and len(names) == 2 and between.SLASH.fullmatch(sentence, names[0].end, names[1].start):
+            both = [(first, names[0]), (second, names[1])]
+            read[place : place + 2] = [replace(each, metric=n.metric, note=n.note) for each, n in both]
+    return read
 
 
 def _converted(read: Read, quantity: Quantity) -> float:
@@ -181,7 +193,11 @@ def _name_anywhere(sentence: str, q: Quantity, words: list[Named], found: list[Q
 
 def _joined(sentence: str, first: Quantity, second: Quantity) -> bool:
     """Whether a number goes on with what the one before it was: "77.2% vs 75.2%", "78.3 → 77.2"."""
-    return first.unit == second.unit and between.AGAINST.fullmatch(sentence, first.end, second.start) is not None
+    if first.unit != second.unit:
+        return False
+    gap = sentence[first.end : second.start]
+    goes_on = between.AND_ON.match(sentence, first.end)
+    return between.AGAINST.fullmatch(gap) is not None or (goes_on is not None and goes_on.end() == second.start)
 
 
 def _listed(sentence: str, first: Quantity, second: Quantity) -> bool:
