@@ -24,7 +24,7 @@ _SCORES: Final = (
 )
 # Name, pattern, whether letters must be as written. The first that matches at a place wins.
 _WORDS: Final = tuple(
-    (name, re.compile(rf"(?<![A-Za-z])(?:{pattern})(?![A-Za-z])", 0 if exact else re.IGNORECASE))
+    (name, re.compile(rf"(?<![A-Za-z\d])(?:{pattern})(?![A-Za-z])", 0 if exact else re.IGNORECASE))
     for name, pattern, exact in (
         ("loss",
         r"(?:accuracy |precision |quality |performance )?(?:loss|drop|degradation|decrease|"

@@ -180,6 +180,8 @@ def _name_before(sentence: str, q: Quantity, words: list[Named], found: list[Qua
 
 def _name_anywhere(sentence: str, q: Quantity, words: list[Named], found: list[Quantity]) -> Named | None:
     """For a number in percent: the nearest name with no other number between."""
+    if between.OTHER_NOUN.match(sentence, q.end):  # "100% depth"
+        return None
     near = [
         named
         for named in words
