@@ -88,6 +88,13 @@ def as_nobody() -> Iterator[None]:
             os.seteuid(0)
 
 
+def problems_of(path: Path, kind: str | None) -> list[SourceError]:
+    try:
+        return [entry.problem for entry in read_source(path, kind) if entry.problem is not None]
+    except SourceError as error:
+        return [error]
+
+
 def test_what_may_not_be_read_is_one_error_each() -> None:
     with tempfile.TemporaryDirectory() as made:  # pytest's own folders are closed to others
         top = Path(made)
@@ -99,14 +106,18 @@ def test_what_may_not_be_read_is_one_error_each() -> None:
         (top / "zoo" / "a").mkdir(parents=True)
         (top / "zoo" / "closed").mkdir(mode=0)
         (top / "zoo" / "a" / "model.yml").write_text("description: A model.\n")
+        for path, kind in (
+            (top, None),
+            (top / "zoo", None),
+            (top / "closed", "mcp"),
+            *((f, None) for f in top.iterdir()),
+        ):
+            problems_of(path, kind)  # imports what another user may not
         kinds = {"closed": [None, "manifest", "model", "page", "mcp", "open_model_zoo", "apibench"]}
         for path in sorted(top.glob("closed*")):
             for kind in kinds.get(path.name, [None]):
                 with as_nobody():
-                    try:
-                        problems = [entry.problem for entry in read_source(path, kind) if entry.problem is not None]
-                    except SourceError as error:
-                        problems = [error]
+                    problems = problems_of(path, kind)
                 assert len(problems) == 1 and "\n" not in str(problems[0]), (path, kind)
                 assert str(path) in str(problems[0])
         with as_nobody():
