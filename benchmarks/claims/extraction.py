@@ -3,7 +3,7 @@
 Run from the repository: python benchmarks/claims/extraction.py ../shared/data [--held-back] [--errors] [--write]
 
 A claim is found where metric, comparator and value are the label's, the places overlap, and both are about the page's
-own artifact or both about another. Comparisons that the reader derives ("lighter than X (5.3M)" as fewer parameters than X)
+own artifact or both about another. Comparisons that it derives ("lighter than X (5.3M)" as fewer parameters than X)
 and metrics that the labels do not have are left out of both sides. Intervals: percentile bootstrap over pages, 10,000
 draws, seed 0, because the claims of one page go wrong together.
 """
@@ -205,8 +205,9 @@ def write(summaries: dict[str, dict[str, Any]]) -> None:
 def _page(summaries: dict[str, dict[str, Any]]) -> Iterable[str]:
     yield "# Claims read from real pages"
     yield ""
-    yield "Made by `python benchmarks/claims/extraction.py ../shared/data --held-back --write`. The open pages were tuned"
-    yield "on, the held-back ones were not looked at before this measurement. Intervals: bootstrap over pages, 95 %."
+    yield "Made by `python benchmarks/claims/extraction.py ../shared/data --held-back --write`. The open pages were"
+    yield "tuned on; the held-back ones were not looked at, and were measured once the reader was finished."
+    yield "Intervals: bootstrap over pages, 95 %."
     yield ""
     yield "| | pages | labels | found | missed | wrong | precision | recall |"
     yield "|---|---|---|---|---|---|---|---|"

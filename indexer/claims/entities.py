@@ -49,7 +49,9 @@ _SETS: Final = (
 _DATASETS: Final = re.compile(rf"(?<![\w-])(?:{'|'.join(_SETS)})(?![\w])")
 _ON: Final = re.compile(
     r"\b(?:on|over|for|against|@)\s+(?:the\s+)?(?P<name>[A-Za-z0-9][\w.+/'&-]{0,40}"
-    r"(?: [A-Za-z0-9(][\w.+/'&)-]{0,30}){0,5}?)[\s'\"`]{1,3}(?:data ?set|test[ -]?set|validation(?: set)?|val(?:idation)?[ -]?(?:set|split)|"
+    r"(?: [A-Za-z0-9(][\w.+/'&)-]{0,30}){0,5}?)"
+    r"[\s'\"`]{1,3}(?:data ?set|test[ -]?set|validation(?: set)?|"
+    r"val(?:idation)?[ -]?(?:set|split)|"
     r"dev(?: set)?|benchmark|evaluation set|corpus|test data|testing set|images? set)\b"
 )  # fmt: skip
 _NO_SETS: Final = frozenset(

@@ -185,8 +185,8 @@ def _joined(sentence: str, first: Quantity, second: Quantity) -> bool:
 
 
 def _listed(sentence: str, first: Quantity, second: Quantity) -> bool:
-    between = sentence[first.end : second.start]
-    return first.unit == second.unit and first.unit != "plain" and between.LISTED.fullmatch(between) is not None
+    gap = sentence[first.end : second.start]
+    return first.unit == second.unit and first.unit != "plain" and between.LISTED.fullmatch(gap) is not None
 
 
 # Whose ----------------------------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ def _read(text: str, match: re.Match[str]) -> Quantity | None:
     if unit == "plain" and re.match(r"\w", text[end : end + 1]):
         return None
     sign = (match["sign"] or "").strip()
-    following = ">=" if text[end : end + 1] == "+" else None
+    following: Comparator | None = ">=" if text[end : end + 1] == "+" else None
     stated = _SIGNS.get(sign) or following or _comparator(text[max(0, match.start() - 25) : match.start()])
     return Quantity(
         match.start(), end, float(_plain(digits) * factor), unit, digits,
