@@ -252,7 +252,7 @@ def test_folder_of_models_gives_one_entry_each(tmp_path: Path) -> None:
 
 
 def test_path_that_is_nothing_says_what_would_be(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="neither a model"):
+    with pytest.raises(SourceError, match="no model, model cache"):
         detect_kind(tmp_path)
     with pytest.raises(SourceError, match="nothing is there"):
         detect_kind(tmp_path / "x")
