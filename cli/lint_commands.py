@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from cli.output import note, print_json, progress, say, say_wrapped, shorten
+from cli.output import note, print_json, progress, say, say_wrapped
 from cli.session import JsonOption
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def lint(
     sources: Annotated[list[Path], typer.Argument(help="Files and folders; - is standard input.")],
     kind: Annotated[str | None, typer.Option("--kind", help="Kind of all sources; default: detected.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="text, json or sarif.")] = Format.text,
-    baseline: Annotated[Path | None, typer.Option("--baseline", help="Findings in this file are not told again.")] = None,
+    baseline: Annotated[Path | None, typer.Option("--baseline", help="Findings not to tell again.")] = None,
     write: Annotated[Path | None, typer.Option("--write-baseline", help="Write what is found as a baseline.")] = None,
     json_: JsonOption = False,
 ) -> None:  # fmt: skip

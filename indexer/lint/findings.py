@@ -30,8 +30,8 @@ class SetAside:
 class Linted:
     """An artifact with its claims as checked and its flags, in the order of the text.
 
-    `ignored` are findings that a comment in the text sets aside, `known` those of the baseline; neither are among claims
-    and flags.
+    `ignored` are findings that a comment in the text sets aside, `known` those of the baseline; neither are among
+    claims and flags.
     """
 
     artifact: Artifact

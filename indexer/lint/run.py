@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,9 @@ from indexer.lint.suppress import Ignore, ignored_by, read_ignores
 from indexer.passages import Passage
 from indexer.progress import OnProgress, Progress, silent
 from indexer.sources import Entry, read_source
-from inference.checks import Checked, check_artifact
+from inference.checks import Checked, Flag, check_artifact
+from inference.checks.base import Verdict
+from inference.checks.files import Builder, check_files
 from inference.checks.measured_tables import MeasuredTables
 from inference.judging.findings import Finding
 
@@ -61,9 +63,13 @@ def lint(
     tables = MeasuredTables()
     tables.add(artifact for artifact, _ in found.values())
     linted: list[Linted] = []
-    for number, (artifact, passages) in enumerate(found.values(), 1):
-        linted.append(_told(artifact, _checked(artifact, passages, tables, texts), texts, baseline))
-        on_progress(Progress("lint", number, len(found)))
+    with Builder() as builder:
+        for number, (artifact, passages) in enumerate(found.values(), 1):
+            checked = check_artifact(artifact, tables)
+            checked.add(_by_files(artifact, builder, texts))
+            checked.flags += flags_of_text(artifact, passages)
+            linted.append(_told(artifact, checked, texts, baseline))
+            on_progress(Progress("lint", number, len(found)))
     return LintReport(tuple(linted), tuple(rejected), (*texts.warnings, *texts.unused()), texts.texts)
 
 
@@ -106,17 +112,12 @@ def _take(found: dict[str, _Found], artifact: Artifact, passages: tuple[Passage,
 
 
 # Checking -------------------------------------------------------------------------------------------------
-def _checked(artifact: Artifact, passages: Iterable[Passage], tables: MeasuredTables, texts: _Texts) -> Checked:
-    checked = check_artifact(artifact, tables)
-    if artifact.weights.path is not None or artifact.weights.hub_id is not None:
-        from inference.checks.files import check_files
-
-        try:
-            checked.add(check_files(artifact, artifact.claims))
-        except MatchgraphError as error:
-            texts.warnings.append(f"{artifact.id}: its files or architecture were not looked at: {error}")
-    checked.flags += flags_of_text(artifact, passages)
-    return checked
+def _by_files(artifact: Artifact, builder: Builder, texts: _Texts) -> list[Verdict | Flag]:
+    try:
+        return list(check_files(artifact, artifact.claims, builder))
+    except MatchgraphError as error:
+        texts.warnings.append(f"{artifact.id}: its files or architecture were not looked at: {error}")
+        return []
 
 
 # Telling --------------------------------------------------------------------------------------------------
