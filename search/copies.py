@@ -16,7 +16,7 @@ _CONVERSION: Final = re.compile(
     r"converted|copy|mirror|clone|reupload|hf|pt|pytorch|tf|flax|jax|fork"
 )
 """Words of a name that say how a model is stored, never what it is."""
-_WEAK: Final = frozenset("k s m l hf pt tf ov".split())
+_WEAK: Final = frozenset(["k", "s", "m", "l", "hf", "pt", "tf", "ov"])
 """Conversion words that are too short to be dropped alone: they go only beside a longer one."""
 _SAME_TEXT: Final = 97.0
 """Descriptions at least this similar (0 to 100, normalised edit similarity) say the same."""

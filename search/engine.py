@@ -23,9 +23,9 @@ from graph.store.evidence import deciding_evidence
 from indexer.snapshot import Snapshot, open_snapshot
 from inference.embedder import Encoder, open_encoder
 from search.copies import is_copy
-from search.jobs import Jobs
 from search.facts import Candidates, read_facts, verdict_words
 from search.fusion import PARTS, Scored, fuse
+from search.jobs import Jobs
 from search.memory import Delivery, Memory, Moment, SearchRequest
 from search.outcomes import Caller
 from search.query import Query, holds, read_limits, read_query
@@ -186,7 +186,8 @@ class Engine:
             return Chosen((), abstained=True, message="nothing here fits: use other words, or ingest more sources")
         found, artifacts, dropped = self._filter(connection, scored, request, moment)
         if asks_words and found and not _fits(found):
-            message = f"nothing that satisfies {_asked(request)} fits{_listed(request)}: widen what you ask for, or use other words"
+            fits = f"nothing that satisfies {_asked(request)} fits{_listed(request)}"
+            message = f"{fits}: widen what you ask for, or use other words"
             return Chosen((), dropped_unknown=dropped, abstained=True, message=message)
         page = tuple(found[request.offset :])
         if page:

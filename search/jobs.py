@@ -66,9 +66,7 @@ class Votes:
 class Jobs:
     """The jobs of the artifacts of a snapshot, by their number in `artifacts`."""
 
-    def __init__(
-        self, snapshot: Snapshot, artifacts: Sequence[str], owners: NDArray[np.int64], labels: Labels
-    ) -> None:
+    def __init__(self, snapshot: Snapshot, artifacts: Sequence[str], owners: NDArray[np.int64], labels: Labels) -> None:
         self._snapshot, self._owners, self._count = snapshot, owners, len(artifacts)
         self.labels: list[frozenset[str]] = [frozenset()] * len(artifacts)
         self.tasks: list[frozenset[str]] = [frozenset()] * len(artifacts)

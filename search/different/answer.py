@@ -28,8 +28,8 @@ def no_answer(
     never_known = [name for name, count in found.unknown.items() if count == len(found.same_job)]
     if never_known:
         return (
-            f"no fact tells what is {' or '.join(never_known)}: it is unknown for all {len(found.same_job)} that do the "
-            f"job of {rejected.slug}"
+            f"no fact tells what is {' or '.join(never_known)}: it is unknown for all {len(found.same_job)} that do "
+            f"the job of {rejected.slug}"
         )
     wanted = ", ".join([*names, *map(str, where)])
     return f"nothing else does the job of {rejected.slug} and is {wanted}{_unknown(found)}; widen what you ask for"

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from graph.artifacts import Artifact
 from graph.claims import Claim, ClaimReport, Evidence
 from search.query.fields import Candidate, is_offline, is_permissive, is_verified, modalities_of_task, organization_of
-from search.query.patterns import FAMILIES
+from search.query.vocabulary import FAMILIES
 from search.query.words import licence_id, plain_words, squeezed
 
 Answer = bool | None
@@ -248,7 +248,9 @@ FREE: Final = Difference("free", lambda c, _: c.artifact.pricing.free, lambda *_
 CHEAPER: Final = Difference("cheaper", _cheaper, _cheaper_reason)
 VERIFIED: Final = Difference("verified", lambda c, _: is_verified(c), _verified_reason)
 PERMISSIVE: Final = Difference(
-    "permissively licensed", lambda c, _: is_permissive(c.artifact.license), lambda c, _: f"licence {c.artifact.license}"
+    "permissively licensed",
+    lambda c, _: is_permissive(c.artifact.license),
+    lambda c, _: f"licence {c.artifact.license}",
 )
 FASTER: Final = _better("faster", "latency_s", lower=True)
 LESS_MEMORY: Final = _better("less memory", "memory_bytes", lower=True)

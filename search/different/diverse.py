@@ -17,9 +17,7 @@ _POOL = 200
 """Of so many of the best, the first are chosen; the others follow in their order."""
 
 
-def spread(
-    scored: Sequence[Scored], artifacts: Mapping[str, Artifact], snapshot: Snapshot, count: int
-) -> list[Scored]:
+def spread(scored: Sequence[Scored], artifacts: Mapping[str, Artifact], snapshot: Snapshot, count: int) -> list[Scored]:
     """The results in order of maximal marginal relevance, with its cost as the part `repeats`, at most 0.
 
     One by one, the largest score less `DIVERSITY_WEIGHT` · its largest cosine to a result above is taken; a copy of
@@ -36,7 +34,8 @@ def spread(
     pool = list(scored[: max(count, _POOL)])
     vectors = snapshot.vectors_of([each.row for each in pool])
     costs = np.zeros(len(pool))
-    left, chosen = set(range(len(pool))), []
+    left = set(range(len(pool)))
+    chosen: list[Scored] = []
     while left and len(chosen) < count:
         best = min(left, key=lambda i: (costs[i] - pool[i].score, pool[i].artifact))
         left.remove(best)

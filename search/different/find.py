@@ -146,7 +146,7 @@ def rank_different(
 def _own_vector(engine: Engine, rejected: Artifact) -> NDArray[np.float32]:
     rows = [i for i, row in enumerate(engine.snapshot.rows) if row.artifact == rejected.id]
     if rows:
-        return engine.snapshot.vectors_of(rows[:1])[0]
+        return np.asarray(engine.snapshot.vectors_of(rows[:1])[0], np.float32)
     return engine.vector_of(texts_of(rejected)[0].text)  # the gate kept it out: its own words still say its job
 
 

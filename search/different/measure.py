@@ -72,9 +72,7 @@ def rank_cases(engine: Engine, cases: Sequence[Case], tell: OnProgress, *, hide_
         for number, (case, wish) in enumerate(zip(cases, wishes, strict=True), start=1):
             unwanted = rejected[case.reject]
             vector = engine.vector_of(own[case.reject]) if hide_domain else None
-            found = rank_different(
-                engine, connection, unwanted, wish, request, count=DEPTH, own=vector
-            )
+            found = rank_different(engine, connection, unwanted, wish, request, count=DEPTH, own=vector)
             yield Ranked([scored.artifact for scored in found.kept[:DEPTH]], unwanted.id)
             tell(Progress(stage, number, len(cases)))
 

@@ -32,7 +32,7 @@ _ELSE: Final = r"(?:another|other|different|some\s+other|a\s+different|any\s+oth
 
 
 def _different(words: str) -> str:
-    """The ways of asking for another value of an attribute: "another family", "not the same family", "family differs"."""
+    """The ways of asking for another value of an attribute: "another family", "not the same family"."""
     return (
         rf"(?:(?:from|by|with|of|in|using|under)\s+)?(?:an?\s+|some\s+)?{_ELSE}(?:\s+\w+)?\s+(?:{words})|"
         rf"(?:not|never)\s+(?:from|by|with|of|in|using)?\s*(?:the\s+)?same\s+(?:{words})|"
@@ -59,11 +59,13 @@ _WORDS: Final = (
     (r"(?:that\s+is\s+|which\s+is\s+)?verified(?:\s+to\s+(?:run|work))?|proven", VERIFIED),
     (r"(?:more\s+)?permissive(?:ly)?(?:[\s-]licen[cs]ed?|\s+licen[cs]e)", PERMISSIVE),
     (_different(r"modalit(?:y|ies)|inputs?|outputs?"), OTHER_MODALITY),
-    (_different(r"famil(?:y|ies)|architectures?|model\s+family|kind\s+of\s+model|backbones?|model\s+types?"), OTHER["family"]),
+    (_different(r"famil(?:y|ies)|architectures?|model\s+family|kind\s+of\s+model|backbones?|model\s+types?"),
+     OTHER["family"]),
     (_different(r"librar(?:y|ies)|frameworks?|toolkits?"), OTHER["library"]),
     (_different(r"licen[cs]es?(?:\s+terms)?|licen[cs]ing"), OTHER["license"]),
     (_different(r"organi[sz]ations?|compan(?:y|ies)|publishers?|providers?|vendors?|authors?|owners?|orgs?|labs?|teams?|"
-                r"creators?|developers?|users?") + r"|(?:by|from)\s+(?:someone|somebody|anyone)\s+else", OTHER["organization"]),
+                r"creators?|developers?|users?") + r"|(?:by|from)\s+(?:someone|somebody|anyone)\s+else",
+     OTHER["organization"]),
     (_different(r"maintainers?"), OTHER["maintainer"]),
     (_different(r"types?"), OTHER["type"]),
 )  # fmt: skip
@@ -75,9 +77,10 @@ _FOR_MODALITY: Final = re.compile(
     re.IGNORECASE,
 )
 _FILLER: Final = re.compile(
-    r"\b(?:but|and|also|just|like|it|one|ones|something|anything|somewhat|with|that|which|is|are|be|should|must|has|have|"
-    r"a|an|the|of|from|than|this|in|by|to|same|similar|instead|please|want|need|give|me|i|alternatives?)\b", re.IGNORECASE
-)  # fmt: skip
+    r"\b(?:but|and|also|just|like|it|one|ones|something|anything|somewhat|with|that|which|is|are|be|should|must|has|"
+    r"have|a|an|the|of|from|than|this|in|by|to|same|similar|instead|please|want|need|give|me|i|alternatives?)\b",
+    re.IGNORECASE,
+)
 _COMPARATIVE: Final = re.compile(
     r"\b((?:more|less|better|worse|newer|older|safer|easier|simpler|stronger|nicer|cleaner|smarter)\b(?:\s+\w+)?)",
     re.IGNORECASE,
@@ -125,11 +128,13 @@ def read_wish(phrase: str, owners: Container[str] = frozenset()) -> Wish:
         rest = rest.replace(match[0], " ")
     words = " ".join(_FILLER.sub(" ", re.sub(r"[^\w-]+", " ", rest)).split())
     words = words if any(char.isalnum() for char in words) else ""
-    return Wish(tuple(found), understanding.read, tidied(words) if words else "", (*understanding.notes, *_unjudged(rest)))
+    return Wish(
+        tuple(found), understanding.read, tidied(words) if words else "", (*understanding.notes, *_unjudged(rest))
+    )
 
 
 def _unjudged(rest: str) -> tuple[str, ...]:
     return tuple(
-        f"{' '.join(match[1].split())!r} is no fact that is stored, so nothing is left out for it: it only steers the order"
+        f"{' '.join(match[1].split())!r} is no stored fact, so nothing is left out for it: it only steers the order"
         for match in _COMPARATIVE.finditer(rest)
     )

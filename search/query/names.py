@@ -8,10 +8,10 @@ from typing import Final
 
 from search.query.words import plain, plain_words, squeezed
 
-_AROUND: Final = frozenset(
-    "a an the my our model models tool tools server servers mcp api app library package framework dataset by from"
-    " please find show get use".split()
-)
+_AROUND: Final = frozenset((
+    "a", "an", "the", "my", "our", "model", "models", "tool", "tools", "server", "servers", "mcp", "api", "app",
+    "library", "package", "framework", "dataset", "by", "from", "please", "find", "show", "get", "use",
+))  # fmt: skip
 """Words around a name that are no part of it: "the github mcp server" asks for "github"."""
 _NEAR_LETTERS: Final = 5
 """A name of fewer letters is not corrected: too many words are one letter away."""

@@ -12,7 +12,9 @@ from graph.policy import POLICIES
 from search.query.conditions import Where, contradiction, read_condition
 from search.query.fields import FIELDS
 from search.query.language import language_note
-from search.query.patterns import FAMILIES, FORMATS, LIBRARIES, LIMITS, MAYBE_LIMIT, WORDS, Pattern
+from search.query.limits import LIMITS, MAYBE_LIMIT, Pattern
+from search.query.statements import STATEMENTS
+from search.query.vocabulary import FAMILIES, FORMATS, LIBRARIES, either
 from search.query.words import squeezed
 
 _OPERATOR: Final = re.compile(
@@ -20,18 +22,19 @@ _OPERATOR: Final = re.compile(
     r"(?:(?P<op>\s?(?:<=|>=|!=|=|<|>|~)\s?)|:(?=\S))(?P<value>\"[^\"]{1,100}\"|[^\s,;]{1,100})",
     re.IGNORECASE,
 )
-_POLICY: Final = re.compile(r"\b(?:policy[\s:=]+(?P<one>\w+)|(?:under\s+the\s+)?(?P<other>\w+)\s+policy)\b", re.IGNORECASE)
+_POLICY: Final = re.compile(
+    r"\b(?:policy[\s:=]+(?P<one>\w+)|(?:under\s+the\s+)?(?P<other>\w+)\s+policy)\b", re.IGNORECASE
+)
 _NEGATION: Final = re.compile(
     r"(?:,\s*)?\b(?:(?:but|and|that\s+is|which\s+is|that\s+are)\s+)?(?:not|no|without|except(?:\s+for)?|excluding|"
     r"other\s+than|anything\s+but|is\s?n[o'’]t|does\s?n[o'’]t\s+use|not\s+using|never)\s+"
-    r"(?:(?:any|an?|the|from|by|using|with|based\s+on|need(?:ing)?|made\s+by)\s+){0,3}(?P<what>[\w.+/-]{2,60}(?:\s[\w.+-]{2,30})?)",
+    r"(?:(?:any|an?|the|from|by|using|with|based\s+on|need(?:ing)?|made\s+by)\s+){0,3}"
+    r"(?P<what>[\w.+/-]{2,60}(?:\s[\w.+-]{2,30})?)",
     re.IGNORECASE,
-)  # fmt: skip
+)
 _LIBRARY: Final = re.compile(
     r"\b(?:in|with|using|for|via|on\s+top\s+of|built\s+(?:on|with)|based\s+on|compatible\s+with)\s+(?:the\s+)?"
-    r"(?:hugging\s?face(?:'s)?\s+)?(?P<library>{})(?:\s+(?:library|framework))?(?![\w-])".format(
-        "|".join(re.escape(name) for name in sorted(LIBRARIES, key=len, reverse=True))
-    ),
+    rf"(?:hugging\s?face(?:'s)?\s+)?(?P<library>{either(LIBRARIES)})(?:\s+(?:library|framework))?(?![\w-])",
     re.IGNORECASE,
 )
 _EDGES: Final = re.compile(
@@ -105,7 +108,7 @@ def understand(text: str, owners: Container[str] = frozenset()) -> Understanding
     if any(char.isdigit() for char in reader.text) and MAYBE_LIMIT.search(reader.text):
         for pattern in LIMITS:
             _read_pattern(reader, pattern)
-    for pattern in WORDS:
+    for pattern in STATEMENTS:
         _read_pattern(reader, pattern)
     _read_libraries(reader)
     note = language_note(text)
@@ -191,7 +194,7 @@ def negated(name: str, owners: Container[str] = frozenset()) -> Where | None:
 
 
 def _read_pattern(reader: _Reader, pattern: Pattern) -> None:
-    reader.text = pattern.words.sub(lambda match: reader.take(match, pattern.read(match)), reader.text)
+    reader.text = pattern.words.sub(lambda match: reader.take(match, pattern.read(match.groupdict())), reader.text)
 
 
 def _read_libraries(reader: _Reader) -> None:
