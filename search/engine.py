@@ -13,7 +13,6 @@ from sqlalchemy import Connection
 
 from graph.artifacts import Artifact
 from graph.constants import ABSTAIN_BELOW
-from graph.errors import SnapshotError
 from graph.events import Actor, Operation, SearchEvent, now_us
 from graph.home import Home
 from graph.policy import POLICIES, Policy, objections, standings_of
@@ -22,6 +21,7 @@ from graph.store import catalogue
 from graph.store.evidence import deciding_evidence
 from indexer.snapshot import Snapshot, open_snapshot
 from inference.embedder import Encoder, open_encoder
+from search.artifact_cache import ArtifactCache
 from search.copies import is_copy
 from search.facts import Candidates, read_facts, verdict_words
 from search.fusion import PARTS, Scored, fuse
@@ -74,8 +74,10 @@ class Engine:
         self.encoder = encoder or open_encoder(home.settings.encoder, threads=home.settings.threads, home=home.path)
         self.snapshot: Snapshot = open_snapshot(home.snapshots, encoder=self.encoder.info)
         self.memory = Memory(home, self.encoder.info.digest)
+        self.artifacts = ArtifactCache()
         self._ranks = RankCache(home)
-        self._lock = threading.Lock()
+        self.lock = threading.RLock()
+        """Held while the log's memory is read and written; one thread may take it again."""
         self._artifacts = sorted({row.artifact for row in self.snapshot.rows})
         position = {artifact: i for i, artifact in enumerate(self._artifacts)}
         self._numbers = position
@@ -121,6 +123,11 @@ class Engine:
         """The number of an artifact of the snapshot, from 0, in the order of ids."""
         return self._numbers[artifact]
 
+    def rows_of(self, artifact: str) -> NDArray[np.int64]:
+        """The rows of an artifact in the snapshot, int64, the main text first; empty where it is not in it."""
+        number = self._numbers.get(artifact, -1)
+        return np.flatnonzero(self._owners == number).astype(np.int64)
+
     def has(self, artifact: str) -> bool:
         """Whether the snapshot has an artifact."""
         return artifact in self._numbers
@@ -145,7 +152,7 @@ class Engine:
         understanding = self.understand(query.text, request)
         query = replace(query, words=understanding.words)
         asked = widened(request, understanding)
-        with self._lock:
+        with self.lock:
             vector = self.vector_of(query.searched)
             with self.home.store.reading() as connection:
                 moment = self.memory.moment(connection)
@@ -168,7 +175,7 @@ class Engine:
         self, request: SearchRequest, query: Query, chosen: Chosen, moment: Moment, target: str
     ) -> SearchResponse:
         """Record what was chosen instead of an artifact, and give the answer with its tokens."""
-        with self._lock:
+        with self.lock:
             return self._deliver(request, query, self.vector_of(query.text), chosen, "different", moment, target)
 
     def _choose(
@@ -208,11 +215,9 @@ class Engine:
         rejected = [catalogue.find_artifact(connection, name) for name in request.rejected]
         dropped, wanted = 0, request.offset + request.limit
         for chunk in _chunks(scored, max(wanted, _FILTER_CHUNK)):
-            artifacts = catalogue.artifacts_by_id(connection, [s.artifact for s in chunk])
+            artifacts = self.artifacts.read(connection, [s.artifact for s in chunk])
             for candidate in chunk:
-                artifact = artifacts.get(candidate.artifact)
-                if artifact is None:
-                    raise SnapshotError(f"{candidate.artifact} is in the index but not in the catalogue: build again")
+                artifact = artifacts[candidate.artifact]
                 if any(is_copy(artifact, unwanted) for unwanted in rejected):
                     continue
                 judged = candidates.of(artifact)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from indexer.snapshot import Snapshot
 from search.copies import is_copy
 from search.fusion import Scored
 
-_POOL = 200
+_COPIES_RESEMBLE: Final = 0.8
+"""Copies have texts at least this similar (cosine); others are not looked at."""
+_POOL: Final = 200
 """Of so many of the best, the first are chosen; the others follow in their order."""
 
 
@@ -41,9 +44,12 @@ def spread(scored: Sequence[Scored], artifacts: Mapping[str, Artifact], snapshot
         left.remove(best)
         chosen.append(_with_cost(pool[best], float(costs[best])))
         if left:
-            costs = np.maximum(costs, DIVERSITY_WEIGHT * np.clip(vectors @ vectors[best], 0.0, 1.0))
+            cosines = np.clip(vectors @ vectors[best], 0.0, 1.0)
+            costs = np.maximum(costs, DIVERSITY_WEIGHT * cosines)
             for other in left:
-                if is_copy(artifacts[pool[other].artifact], artifacts[pool[best].artifact]):
+                if cosines[other] >= _COPIES_RESEMBLE and is_copy(
+                    artifacts[pool[other].artifact], artifacts[pool[best].artifact]
+                ):
                     costs[other] = 1.0
     rest = sorted((_with_cost(pool[i], float(costs[i])) for i in left), key=lambda s: (-s.score, s.artifact))
     return [*chosen, *rest, *scored[len(pool) :]]

@@ -83,21 +83,29 @@ def find_different(engine: Engine, name: str, phrase: str, request: SearchReques
     read_limits(request.limit, request.offset)
     query = read_query(phrase) if any(char.isalnum() for char in phrase) else read_query(name)
     wish = read_wish(query.text if phrase else "", engine.names.owners) if request.understand else Wish(words=phrase)
-    query = replace(query, words=wish.words)
     asked = widened(request, Understanding(wish.words, wish.read, notes=wish.notes))
-    with engine.home.store.reading() as connection:
-        rejected = catalogue.find_artifact(connection, name)
-        moment = engine.memory.moment(connection)
-        refused = conflict(asked.where)
-        end = asked.offset + asked.limit
-        found = _NOTHING if refused else rank_different(engine, connection, rejected, wish, asked, moment.time_us, end)
+    with engine.lock:
+        with engine.home.store.reading() as connection:
+            rejected = catalogue.find_artifact(connection, name)
+            moment = engine.memory.moment(connection)
+            refused, end = conflict(asked.where), asked.offset + asked.limit
+            found = _NOTHING
+            if not refused:
+                found = rank_different(engine, connection, rejected, wish, asked, moment.time_us, end)
         page = found.kept[asked.offset : end]
         message = "" if page else refused or no_answer(rejected, wish.differences, asked.where, found)
-    chosen = Chosen(
-        page, found.artifacts, found.reasons, found.dropped_unknown, not page and not asked.offset, message,
-        Understanding(wish.words, wish.read, notes=wish.notes), tuple(d.name for d in wish.differences),
-    )  # fmt: skip
-    return engine.deliver_different(asked, query, chosen, moment, target=rejected.id)
+        chosen = Chosen(
+            page, found.artifacts, found.reasons, found.dropped_unknown, not page and not asked.offset, message,
+            Understanding(wish.words, wish.read, notes=wish.notes), tuple(d.name for d in wish.differences),
+        )  # fmt: skip
+        query = replace(query, words=_intent_words(rejected, wish))
+        return engine.deliver_different(asked, query, chosen, moment, target=rejected.id)
+
+
+def _intent_words(rejected: Artifact, wish: Wish) -> str:
+    """The job in words, with what was asked of it: the intent of the search, whatever should differ."""
+    job = rejected.capabilities[0].name if rejected.capabilities else rejected.name
+    return f"{job} {wish.words}".strip()
 
 
 _NOTHING = Alternatives((), {}, {}, (), 0)
@@ -135,7 +143,7 @@ def rank_different(
     need = _need(engine, own, wish.words)
     unwanted = [rejected, *(catalogue.find_artifact(connection, name) for name in request.rejected)]
     scored = _same_job(engine, connection, rejected, unwanted, need, wish, as_of_us)
-    artifacts = catalogue.artifacts_by_id(connection, [found.artifact for found, _ in scored])
+    artifacts = engine.artifacts.read(connection, [found.artifact for found, _ in scored])
     scored = [
         pair for pair in scored
         if not any(is_copy(artifacts[pair[0].artifact], artifact) for artifact in unwanted)
@@ -144,8 +152,8 @@ def rank_different(
 
 
 def _own_vector(engine: Engine, rejected: Artifact) -> NDArray[np.float32]:
-    rows = [i for i, row in enumerate(engine.snapshot.rows) if row.artifact == rejected.id]
-    if rows:
+    rows = engine.rows_of(rejected.id)
+    if len(rows):
         return np.asarray(engine.snapshot.vectors_of(rows[:1])[0], np.float32)
     return engine.vector_of(texts_of(rejected)[0].text)  # the gate kept it out: its own words still say its job
 
