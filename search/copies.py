@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import lru_cache
 from typing import Final
 
 from graph.artifacts import Artifact
+from search.query.words import plain_words
 
 _SPLIT: Final = re.compile(r"[^a-z0-9.+]+")
 _CONVERSION: Final = re.compile(
@@ -18,9 +20,10 @@ _CONVERSION: Final = re.compile(
 """Words of a name that say how a model is stored, never what it is."""
 _WEAK: Final = frozenset(["k", "s", "m", "l", "hf", "pt", "tf", "ov"])
 """Conversion words that are too short to be dropped alone: they go only beside a longer one."""
-_SAME_TEXT: Final = 97.0
-"""Descriptions at least this similar (0 to 100, normalised edit similarity) say the same."""
-_LEAST_TEXT_CHARS: Final = 60
+_MOST_DIFFERING: Final = 0.1
+"""Descriptions that differ in at most this share of their words say the same, unless a name or number tells more."""
+_LEAST_WORDS: Final = 10
+"""A shorter description is too little to tell a copy by."""
 _MOST_TEXT_CHARS: Final = 2_000
 
 
@@ -75,22 +78,24 @@ def _differ_in_size(one: Artifact, other: Artifact) -> bool:
 
 
 def _same_text(one: Artifact, other: Artifact) -> bool:
-    from rapidfuzz.fuzz import ratio
-
-    texts = [_told(artifact) for artifact in (one, other)]
-    if min(map(len, texts)) < _LEAST_TEXT_CHARS or _differ_in_size(one, other):
+    """Whether two descriptions say the same: all words but a few, none of which either is named by."""
+    words = _told(one), _told(other)
+    total = min(words[0].total(), words[1].total())
+    if total < _LEAST_WORDS or _differ_in_size(one, other):
         return False
     if None not in (one.family, other.family) and one.family != other.family:
         return False
-    if re.findall(r"\d+", texts[0]) != re.findall(r"\d+", texts[1]):
-        return False  # "trained on 16x16 patches" and "on 32x32 patches" are two models
-    return ratio(*texts, score_cutoff=_SAME_TEXT) >= _SAME_TEXT
+    differing = (words[0] - words[1]) + (words[1] - words[0])
+    if differing.total() > _MOST_DIFFERING * total:
+        return False
+    named = {*plain_words(one.id), *plain_words(one.name), *plain_words(other.id), *plain_words(other.name)}
+    return not any(word in named or any(char.isdigit() for char in word) for word in differing)
 
 
-def _told(artifact: Artifact) -> str:
-    """An artifact's descriptions, lower case, without its own name."""
-    texts = [artifact.description, *(c.description for c in artifact.capabilities)]
-    joined = " ".join(dict.fromkeys(texts))[:_MOST_TEXT_CHARS].lower()
+def _told(artifact: Artifact) -> Counter[str]:
+    """The words of an artifact's descriptions, counted, without its own name."""
+    texts = dict.fromkeys([artifact.description, *(c.description for c in artifact.capabilities)])
+    joined = " ".join(texts)[:_MOST_TEXT_CHARS].lower()
     for name in sorted({artifact.id, artifact.name, artifact.id.rpartition("/")[2]}, key=len, reverse=True):
         joined = joined.replace(name.lower(), " ")
-    return " ".join(joined.split())
+    return Counter(plain_words(joined))

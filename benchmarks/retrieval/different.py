@@ -81,7 +81,7 @@ def described(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_right(kind: str, row: Mapping[str, Any], rejected: Mapping[str, Any]) -> bool:
     """Whether a row answers a case."""
-    names = [str(each["id"]).rpartition("/")[2].lower() for each in (row, rejected)]
+    names = [_without_owner(str(each["id"])) for each in (row, rejected)]
     if row["id"] == rejected["id"] or names[0] == names[1] or row.get("domain") != rejected.get("domain"):
         return False
     field = "params" if kind in ("smaller", "larger") else kind
@@ -91,6 +91,12 @@ def is_right(kind: str, row: Mapping[str, Any], rejected: Mapping[str, Any]) -> 
     if field == "params":
         return bool(one < other if kind == "smaller" else one > other)
     return str(one).lower() != str(other).lower()
+
+
+def _without_owner(identity: str) -> str:
+    """The name in `owner/name`; an id of any other form, such as a hub path that ends in a version, as it is."""
+    owner, _, name = identity.lower().partition("/")
+    return name if name and "/" not in name else f"{owner}/{name}"
 
 
 def cases_of(

@@ -90,13 +90,17 @@ def _amount(number: str | None, scale: str) -> float:
 
 @dataclass(frozen=True)
 class _Unit:
-    """How a number of a field is written: its unit, a scale before it (optional unless due), words that must follow."""
+    """How a number of a field is written: its unit, a scale before it (optional unless due), words that must follow.
+
+    `is_of_data` is set where the unit is one of data too, so that the words before it matter: "images under 10 MB".
+    """
 
     words: str
     scale: str = ""
     is_scale_due: bool = False
     after: str = ""
     factor: float = 1.0
+    is_of_data: bool = False
 
 
 def _limits(field: str, unit: _Unit) -> list[Pattern]:
@@ -111,7 +115,8 @@ def _limits(field: str, unit: _Unit) -> list[Pattern]:
         rf"(?<![\w.])(?P<amount>{_AMOUNT}){scale}\s*-?{unit.words}\s*{behind}{unit.after}",
         rf"(?<!\w){_COMPARED}{end}",
     )
-    return [pattern(_NOT_OF_DATA + form, _limit(field, unit.factor)) for form in forms]
+    before = _NOT_OF_DATA if unit.is_of_data else ""
+    return [pattern(before + form, _limit(field, unit.factor)) for form in forms]
 
 
 # Shares -------------------------------------------------------------------------------------------------
@@ -147,7 +152,7 @@ LIMITS: Final = (
     *_limits("params", _Unit(r"(?:trainable\s+)?(?:parameters?|params?)\b(?:\s+in\s+size)?", _COUNT)),
     *_limits("size", _Unit(r"(?:bytes)?\b", _BYTES, is_scale_due=True, after=_OF_SIZE)),
     *_limits("memory", _Unit(r"\b", _BYTES, is_scale_due=True, after=_OF_MEMORY)),
-    *_limits("size", _Unit(r"\b", "mib|gib|mb|gb", is_scale_due=True)),
+    *_limits("size", _Unit(r"\b", "mib|gib|mb|gb", is_scale_due=True, is_of_data=True)),
     *_limits("latency", _Unit(r"(?:milliseconds?|ms)\b", after=rf"(?:\s+(?:of\s+)?{_OF_TIME})", factor=1e-3)),
     *_limits("latency", _Unit(r"(?:seconds?|s)\b", after=rf"(?:\s+(?:of\s+)?{_OF_TIME})")),
     pattern(rf"{_TIME}(?:milliseconds?|ms)\b", _limit("latency", 1e-3)),

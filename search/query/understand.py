@@ -145,7 +145,7 @@ def _read_operators(reader: _Reader) -> None:
             where = read_condition(f"{match['field']}{dataset}{op}{value}")
         except QueryError as error:
             if match["op"] and match["field"].lower() in FIELDS:
-                reader.notes.append(f"not understood, so searched as words: {error}")
+                reader.notes.append(f"{match[0].strip()[:60]!r} is not understood, so it is searched as words: {error}")
             return match[0]
         if match["minus"]:
             where = Where(where.field, "!=", where.value, where.dataset)
