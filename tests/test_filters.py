@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from small_catalogue import build_small
 
 from graph.artifacts import Artifact, Capability, Pricing, Signals, Weights
-from graph.claims import Claim, Scope, claim_id
+from graph.claims import Claim, Scope, claim_id, report_claim
 from graph.errors import QueryError, UnknownArtifact
 from graph.events import SearchEvent, now_us
 from graph.home import Home, open_home
@@ -152,6 +152,8 @@ def test_a_refuted_or_hedged_claim_is_no_fact(home: Home) -> None:
     assert engine.search(SearchRequest("classify pictures", LOCAL, where=where)).abstained
     measured = read_where(["accuracy>=70", "accuracy<72"])
     assert engine.search(SearchRequest("classify pictures", LOCAL, where=measured)).results  # what was measured counts
+    unmeasured = report_claim(claim, refuted.model_copy(update={"measured": None}))
+    assert holds(where[0], Candidate(make_artifact("ann/eyes"), lambda _: [unmeasured])) is None
     hedged = make_artifact("ben/eyes", claims=(accuracy("ben/eyes", 99.0, "digits", hedged=True),))
     assert holds(where[0], hedged) is None
 
