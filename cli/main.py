@@ -10,7 +10,14 @@ from types import FrameType
 
 import typer
 
-from cli import catalogue_commands, evaluate_commands, find_commands, graph_commands, serve_commands
+from cli import (
+    catalogue_commands,
+    evaluate_commands,
+    find_commands,
+    graph_commands,
+    lint_commands,
+    serve_commands,
+)
 
 app = typer.Typer(
     name="matchgraph",
@@ -20,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 catalogue_commands.register(app)
+lint_commands.register(app)
 find_commands.register(app)
 serve_commands.register(app)
 app.add_typer(graph_commands.app, name="graph")
