@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Edge", "MatchGraph", "Neighbour", "Node", "NodeKind", "build_match_graph", "read_match_graph"]
 _NOBODY: Final = Support(0.0, 0.0, frozenset())
+_NEXT_TO: Final[Mapping[NodeKind, tuple[tuple[NodeKind, int], ...]]] = {
+    "intent": (("capability", 1),), "capability": (("intent", 0), ("artifact", 2)), "artifact": (("capability", 1),),
+}  # fmt: skip
+"""What a node of each kind has edges with, and where that stands in a path."""
 
 
 @dataclass(frozen=True)
@@ -164,10 +168,20 @@ class MatchGraph:
 
     def neighbours_of(self, node: Node) -> list[Neighbour]:
         """The nodes joined to a node of this graph by an edge; see `neighbors`."""
+        deliveries: Counter[Node] = Counter()
+        supports: dict[Node, list[Support]] = {}
+        for path in self._through.get(node, ()):
+            support = self.walks.supports.get(path)
+            for kind, place in _NEXT_TO[node.kind]:
+                near = Node(kind, path[place])
+                deliveries[near] += self.deliveries[path]
+                if support is not None:
+                    supports.setdefault(near, []).append(support)
+        order = KINDS.index(node.kind)
         found = [
-            Neighbour(b if a == node else a, a == node, edge.deliveries, edge.support.weight, len(edge.support.actors))
-            for (a, b), edge in _joined(self.paths_at(node), (0, 1), (1, 2)).items()
-            if node in (a, b)
+            Neighbour(near, KINDS.index(near.kind) > order, count, support.weight, len(support.actors))
+            for near, count in deliveries.items()
+            for support in (_added(supports.get(near, ())),)
         ]
         return sorted(found, key=lambda each: (-each.weight, -each.deliveries, each.node))
 
@@ -240,11 +254,15 @@ def _joined(paths: Mapping[Path, Edge], *ends: tuple[int, int]) -> dict[tuple[No
 
 
 def _sum_of(edges: Sequence[Edge]) -> Edge:
-    supports = [edge.support for edge in edges]
-    actors = frozenset[str]().union(*(support.actors for support in supports))
-    positive, negative = exact_sum(s.positive for s in supports), exact_sum(s.negative for s in supports)
     deliveries = sum(edge.deliveries for edge in edges)
-    return Edge(deliveries, Support(positive, negative, actors), exact_sum(edge.walk for edge in edges))
+    return Edge(deliveries, _added([edge.support for edge in edges]), exact_sum(edge.walk for edge in edges))
+
+
+def _added(supports: Sequence[Support]) -> Support:
+    if not supports:
+        return _NOBODY
+    positive, negative = exact_sum(s.positive for s in supports), exact_sum(s.negative for s in supports)
+    return Support(positive, negative, frozenset[str]().union(*(support.actors for support in supports)))
 
 
 def _weights(edge: Edge) -> dict[str, Any]:

@@ -166,6 +166,20 @@ def test_neighbours_come_strongest_first() -> None:
     assert match_graph.neighbors(X1) == match_graph.neighbors(f"capability:{X1}")
 
 
+@given(st.integers(0, 10_000), st.integers(1, 9))
+def test_neighbours_are_the_ends_of_edges(seed: int, size: int) -> None:
+    match_graph = build(seed, size)
+    G = match_graph.to_networkx()
+    for node in match_graph.nodes:
+        expected = {(b, True): data for _, b, data in G.out_edges(node.key, data=True)}
+        expected |= {(a, False): data for a, _, data in G.in_edges(node.key, data=True)}
+        found = {(near.node.key, near.forward): near for near in match_graph.neighbours_of(node)}
+        assert found.keys() == expected.keys()
+        for end, near in found.items():
+            assert (near.deliveries, near.actors) == (expected[end]["deliveries"], expected[end]["actors"])
+            assert near.weight == pytest.approx(expected[end]["weight"], abs=1e-12)
+
+
 def test_an_unknown_node_names_the_nearest() -> None:
     with pytest.raises(UnknownArtifact, match="no node 'in_11': did you mean in_1, in_2") as caught:
         by_hand().neighbors("in_11")

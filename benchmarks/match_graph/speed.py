@@ -24,18 +24,18 @@ import numpy as np
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
-from graph.constants import PAGERANK_DAMPING, PAGERANK_TOLERANCE
-from graph.digest import GENESIS, link
-from graph.events import Actor, Delivered, OutcomeEvent, SearchEvent
-from graph.explain import explain_artifact
-from graph.home import Home, open_home
-from graph.match_graph import Fold, Vote
-from graph.pagerank import personalised_pagerank
-from graph.settings import Settings
-from graph.statistics import build_match_graph, read_match_graph
-from graph.store import log
-from graph.store.database import insert_rows
-from graph.store.tables import EVENTS
+from graph.constants import PAGERANK_DAMPING, PAGERANK_TOLERANCE  # noqa: E402
+from graph.digest import GENESIS, link  # noqa: E402
+from graph.events import Actor, Delivered, OutcomeEvent, SearchEvent  # noqa: E402
+from graph.explain import explain_artifact  # noqa: E402
+from graph.home import Home, open_home  # noqa: E402
+from graph.match_graph import Fold, Vote  # noqa: E402
+from graph.pagerank import personalised_pagerank  # noqa: E402
+from graph.settings import Settings  # noqa: E402
+from graph.statistics import build_match_graph, read_match_graph  # noqa: E402
+from graph.store import log  # noqa: E402
+from graph.store.database import insert_rows  # noqa: E402
+from graph.store.tables import EVENTS  # noqa: E402
 
 RESULT = Path(__file__).with_name("speed.json")
 START_US = 1_750_000_000_000_000
@@ -141,7 +141,8 @@ def write_log(home: Home, count: int) -> None:
             digest = hashlib.sha256(payload.encode()).hexdigest()
             chain = link(chain, digest)
             row = {"seq": seq, "id": event.id, "time_us": event.time_us, "kind": event.kind, "actor": event.actor.id,
-                   "synthetic": False, "root": None, "payload": payload, "payload_digest": digest, "chain": chain}  # fmt: skip
+                   "synthetic": False, "root": None, "payload": payload, "payload_digest": digest,
+                   "chain": chain}  # fmt: skip
             yield tuple(row[column.name] for column in EVENTS.columns)
 
     with home.store.writing() as connection:
@@ -207,8 +208,8 @@ def made_fold(paths: int = 700_000, votes: int = 200_000) -> Fold:
     for number, place in enumerate(draw.integers(0, len(known), votes)):
         intent, uri, artifact = known[place]
         counts.add_vote(
-            Vote(f"se_{number}", artifact, f"ac_{number % 30_000}", intent, uri, KINDS[number % 5], 1 + number % 10, 1.0,
-                 START_US + number, f"oc_{number}")
+            Vote(f"se_{number}", artifact, f"ac_{number % 30_000}", intent, uri, KINDS[number % 5], 1 + number % 10,
+                 1.0, START_US + number, f"oc_{number}")
         )  # fmt: skip
     for intent, _, artifact in known:
         counts.intents[intent] += 1
