@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Final
 
 LONGEST: Final = 2_000
 """A longer sentence is read in pieces."""
-_END: Final = re.compile(r"(?<=[.!?;])(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)(?<!\bca\.)(?<!\bapprox\.)(?<!\bFig\.)(?<!\bal\.)"
-                         r"[\"')\]]{0,3}\s+(?=[\"'(\[]{0,3}[A-Z0-9])")  # fmt: skip
+_END: Final = re.compile(r"(?<=[.!?;])(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)(?<!\bca\.)(?<!\bapprox\.)(?<!\bFig\.)"
+                         r"(?<!\bal\.)[\"')\]]{0,3}\s+(?=[\"'(\[]{0,3}[A-Z0-9])")  # fmt: skip
 HEDGES: Final = re.compile(
     r"\b(?:likely|unlikely|unknown|may|might|could|maybe|perhaps|possibly|probably|presumably|reportedly|allegedly|"
     r"estimated|expected|should|unclear|unconfirmed|unspecified|seems?|appears? to|tbd)\b",
@@ -29,7 +30,7 @@ def sentences_in(text: str) -> list[tuple[int, int]]:
     """
     cuts = [0, *(found.end() for found in _END.finditer(text)), len(text)]
     found = []
-    for left, right in zip(cuts, cuts[1:], strict=False):
+    for left, right in pairwise(cuts):
         for start in range(left, right, LONGEST):
             piece = text[start : min(right, start + LONGEST)]
             if piece.strip():

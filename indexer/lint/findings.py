@@ -14,7 +14,8 @@ from inference.checks import Flag
 class Linted:
     """An artifact with its claims as checked and its flags, in the order of the text.
 
-    `ignored` are findings that a comment in the text sets aside, and `known` those of the baseline: (fingerprint, reason).
+    `ignored` are findings that a comment in the text sets aside, as (fingerprint, reason), and `known` those of the
+    baseline.
     """
 
     artifact: Artifact

@@ -15,7 +15,8 @@ from graph.errors import InputError
 from inference.checks import Flag
 
 _COMMENT: Final = re.compile(
-    r"matchgraph:[ \t]*ignore[ \t]+(?P<what>[a-z_*]+(?:[ \t]*,[ \t]*[a-z_*]+){0,20})(?:[ \t]*(?:--|because|:)[ \t]*(?P<reason>[^\n]{0,300}))?"
+    r"matchgraph:[ \t]*ignore[ \t]+(?P<what>[a-z_*]+(?:[ \t]*,[ \t]*[a-z_*]+){0,20})(?:[ \t]*(?:--|"
+    r"because|:)[ \t]*(?P<reason>[^\n]{0,300}))?"
 )
 _END: Final = re.compile(r"\s*(?:-->|\*/|\}\}|#\})?\s*$")
 SCHEMA: Final = 1

@@ -28,8 +28,8 @@ _LARGEST_CONFIG_BYTES: Final = 1 << 20
 def check_files(artifact: Artifact, claims: Sequence[Claim]) -> Iterator[Verdict | Flag]:
     """Judges parameters, bytes, labels, dimensions, context and resolution by the files at hand, if there are any.
 
-    Without weights, by the architecture: its committed count, or a build on the meta device in the sandbox where torch is
-    installed.
+    Without weights, by the architecture: its committed count, or a build on the meta device in the sandbox where torch
+    is installed.
     """
     located = locate_model(artifact.weights)
     facts = _facts(located.path)
@@ -106,7 +106,7 @@ def _picture_size(path: Path) -> str | None:
 
 
 def _built(artifact: Artifact, architecture: Architecture) -> dict[str, float]:
-    """Exact numbers of an architecture that is built on the meta device, by the probe and in the sandbox that `verify` uses.
+    """Exact numbers of an architecture built on the meta device, by the probe and in the sandbox that `verify` uses.
 
     Empty where torch is not installed or the architecture cannot be built here: such claims stay claimed.
     """
