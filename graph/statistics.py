@@ -86,6 +86,11 @@ class MatchGraph:
         return self.fold.seekers()
 
     @cached_property
+    def artifacts_of_actors(self) -> Counter[str]:
+        """How many artifacts each actor has a vote on."""
+        return Counter(actor for votes in self.votes.values() for actor in {each.vote.actor for each in votes})
+
+    @cached_property
     def searches(self) -> Counter[str]:
         """Searches of each intent."""
         return self.fold.searches()

@@ -199,6 +199,27 @@ def test_an_explanation_adds_up() -> None:
     assert (explanation.success.successes, explanation.success.mean) == (1, pytest.approx(2 / 3))
 
 
+def test_a_crowd_that_came_for_one_artifact_alone_is_seen() -> None:
+    events = []
+    for number in range(30):
+        search = make_search(["a", "b", "c"], actor=f"user {number}", time_us=DAY_0_US - number * DAY_US)
+        events += [
+            search,
+            *(make_outcome(search, name, time_us=search.time_us + 1) for name in "abc" if name != "a" or number < 5),
+        ]
+    for number in range(20):
+        search = make_search(["a"], actor=f"hired {number}", time_us=DAY_0_US - 7 * DAY_US)
+        events += [search, make_outcome(search, "a", time_us=search.time_us + number)]
+    match_graph = build_match_graph(fold(events), NOW)
+    crowd, honest = explain_artifact(match_graph, "a").crowd, explain_artifact(match_graph, "b").crowd
+    assert (crowd.voters, crowd.only_here, crowd.only_here_elsewhere, crowd.busiest_day_voters) == (25, 20, 0.0, 20)
+    assert (honest.voters, honest.only_here, honest.only_here_elsewhere, honest.busiest_day_voters) == (30, 0, 0.4, 1)
+    assert honest.largest_actor_share < 0.05
+    alone = make_search(["a"])
+    one = explain_artifact(build_match_graph(fold([alone, make_outcome(alone, "a")]), NOW), "a").crowd
+    assert (one.voters, one.only_here, one.only_here_elsewhere, one.largest_actor_share) == (1, 1, None, 1.0)
+
+
 def test_an_artifact_nobody_voted_on_is_explained_too() -> None:
     search = make_search(["a"])
     explanation = explain_artifact(build_match_graph(fold([search]), NOW), "a")
