@@ -106,19 +106,22 @@ class MatchGraph:
 
     def paths_at(self, node: Node) -> dict[Path, Edge]:
         """What went along each path through a node."""
-        return {path: self._edge(path) for path in self._through.get(node, ())}
+        return {path: self._edge(path) for path in self._through[node.kind].get(node.id, ())}
 
     def _edge(self, path: Path) -> Edge:
         walks = self.walks
         return Edge(self.deliveries[path], walks.supports.get(path, _NOBODY), walks.weights.get(path, 0.0))
 
     @cached_property
-    def _through(self) -> dict[Node, list[Path]]:
-        """The paths through each node, sorted."""
-        found: dict[Node, list[Path]] = {}
+    def _through(self) -> dict[NodeKind, dict[str, list[Path]]]:
+        """The paths through each node, by kind and id, sorted."""
+        found: dict[NodeKind, dict[str, list[Path]]] = {"intent": {}, "capability": {}, "artifact": {}}
+        intents, capabilities, artifacts = found.values()
         for path in self._paths:
-            for node in path_nodes(path):
-                found.setdefault(node, []).append(path)
+            intent, uri, artifact = path
+            intents.setdefault(intent, []).append(path)
+            capabilities.setdefault(uri, []).append(path)
+            artifacts.setdefault(artifact, []).append(path)
         return found
 
     @cached_property
@@ -139,7 +142,8 @@ class MatchGraph:
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
         """All nodes: those on paths, and intents whose searches delivered nothing."""
-        return tuple(sorted({*self._through, *(Node("intent", intent) for intent in self.searches)}))
+        ids = {**self._through, "intent": {*self._through["intent"], *self.searches}}
+        return tuple(Node(kind, id_) for kind in sorted(KINDS) for id_ in sorted(ids[kind]))
 
     @cached_property
     def _known(self) -> frozenset[Node]:
@@ -175,7 +179,7 @@ class MatchGraph:
         """The nodes joined to a node of this graph by an edge; see `neighbors`."""
         deliveries: Counter[Node] = Counter()
         supports: dict[Node, list[Support]] = {}
-        for path in self._through.get(node, ()):
+        for path in self._through[node.kind].get(node.id, ()):
             support = self.walks.supports.get(path)
             for kind, place in _NEXT_TO[node.kind]:
                 near = Node(kind, path[place])

@@ -32,7 +32,7 @@ from graph.home import Home, open_home  # noqa: E402
 from graph.match_graph import Fold, Vote  # noqa: E402
 from graph.pagerank import personalised_pagerank  # noqa: E402
 from graph.settings import Settings  # noqa: E402
-from graph.statistics import build_match_graph, read_match_graph  # noqa: E402
+from graph.statistics import Node, build_match_graph, read_match_graph  # noqa: E402
 from graph.store import log  # noqa: E402
 from graph.store.database import insert_rows  # noqa: E402
 from graph.store.tables import EVENTS  # noqa: E402
@@ -227,7 +227,10 @@ def measure_looking() -> dict[str, float]:
     match_graph.neighbors(match_graph.nodes[0].key)
     explain_artifact(match_graph, match_graph.nodes[0].id)
     first = time.perf_counter() - began
-    busy = sorted(match_graph._through.items(), key=lambda pair: -len(pair[1]))
+    busy = sorted(
+        ((Node(kind, id_), len(paths)) for kind, ids in match_graph._through.items() for id_, paths in ids.items()),
+        key=lambda pair: -pair[1],
+    )
     artifacts = [node for node, _ in busy if node.kind == "artifact"][:50]
     others = [node for node, _ in busy if node.kind != "artifact"]
     sample = [*artifacts, *others[50 : len(others) : len(others) // 200]]
@@ -237,7 +240,7 @@ def measure_looking() -> dict[str, float]:
     return {
         "looked_at_edges": edges, "first_look_s": first, "explain_ms": 1e3 * max(explain),
         "neighbours_ms": 1e3 * max(near), "neighbours_of_largest_hub_ms": 1e3 * hub,
-        "largest_hub_paths": len(busy[0][1]),
+        "largest_hub_paths": busy[0][1],
     }  # fmt: skip
 
 
