@@ -20,7 +20,8 @@ _SCORES: Final = (
     r"kappa|Matthews|MCC|(?:mean )?norm(?:ali[sz])?ed error|log10|log ?r?mae|log ?rmse|RMSLE|R2|R²|"
     r"delta ?\d(?:\.\d+)?|abs rel|success rate|ratio of correct \w+|abs(?:olute)? rel(?:ative)?|"
     r"bits? per (?:byte|character)|"
-    r"bpc|(?:avg\.?|average|mean) (?:[\w-]{2,20} )?error|angle error|AEE|EPE|RTF|V-?measure|human ?eval|MMLU|MT-?Bench|quality score"
+    r"bpc|(?:avg\.?|average|mean) (?:[\w-]{2,20} )?error|angle error|AEE|EPE|RTF|V-?measure|human ?eval|MMLU|"
+    r"MT-?Bench|quality score"
 )
 # Name, pattern, whether letters must be as written. The first that matches at a place wins.
 _WORDS: Final = tuple(

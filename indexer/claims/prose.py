@@ -85,7 +85,7 @@ def _numbers(sentence: str, around: Around) -> list[Read]:
 
 
 def _paired(sentence: str, read: list[Read], words: list[Named]) -> list[Read]:
-    """The same, where two names and then two numbers are joined by a slash: "top-1/top-5 of 76.1/92.9" in their order."""
+    """The same, where two names and then two numbers are joined by a slash: "top-1/top-5 of 76.1/92.9"."""
     for place in range(len(read) - 1):
         first, second = read[place], read[place + 1]
         names = [named for named in words if named.end <= first.quantity.start][-2:]

@@ -121,6 +121,21 @@ def read_source(
     SourceError
         The source as a whole cannot be read, or its kind is not known.
     """
+    try:
+        chosen = _chosen(path, kind, mapping)
+        if chosen == "catalogue":
+            yield from read_catalogue(path, mapping)
+        elif chosen == "hf_cache":
+            yield from read_cache(path, check_blobs=check_blobs, on_bytes=on_bytes)
+        else:
+            yield from _READERS[chosen](path)
+    except OSError as error:  # a folder that may not be listed; files say it themselves
+        where = str(error.filename or path)
+        raise SourceError(f"{error.strerror or error}: give what can be read", file=where) from error
+
+
+def _chosen(path: Path, kind: str | None, mapping: Mapping[str, str] | None) -> str:
+    """The kind that is given, else the one detected; a map without a kind means a catalogue."""
     chosen = kind or ("catalogue" if mapping and path.is_file() else detect_kind(path))
     if chosen not in KINDS:
         what = f"kind {chosen!r} is not known: use one of {', '.join(KINDS)}"
@@ -130,13 +145,7 @@ def read_source(
     if mapping and chosen != "catalogue":
         what = f"--map is for catalogues in CSV or JSON Lines, this is {chosen}: leave it out"
         raise SourceError(what, file=str(path), code="unknown_kind")
-    if chosen == "catalogue":
-        yield from read_catalogue(path, mapping)
-        return
-    if chosen == "hf_cache":
-        yield from read_cache(path, check_blobs=check_blobs, on_bytes=on_bytes)
-        return
-    yield from _READERS[chosen](path)
+    return chosen
 
 
 _READERS: Final[dict[str, Callable[[Path], Iterator[Entry]]]] = {
