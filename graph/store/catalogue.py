@@ -185,6 +185,12 @@ def stated_claims(connection: Connection, artifact: str | None = None) -> list[C
     return [Claim.model_validate_json(row.document) for row in connection.execute(query)]
 
 
+def claims_of(connection: Connection) -> list[Claim]:
+    """All claims ever stated, withdrawn ones too, sorted by artifact and id."""
+    query = select(CLAIMS.c.document).order_by(CLAIMS.c.artifact, CLAIMS.c.id)
+    return [Claim.model_validate_json(row.document) for row in connection.execute(query)]
+
+
 def count_artifacts(connection: Connection) -> int:
     """How many artifacts are not retired."""
     query = select(func.count()).select_from(ARTIFACTS).where(ARTIFACTS.c.retired.is_(False))
