@@ -10,7 +10,14 @@ from types import FrameType
 
 import typer
 
-from cli import catalogue_commands, evaluate_commands, find_commands, graph_commands, serve_commands
+from cli import (
+    catalogue_commands,
+    evaluate_commands,
+    events_commands,
+    find_commands,
+    graph_commands,
+    serve_commands,
+)
 
 app = typer.Typer(
     name="matchgraph",
@@ -23,6 +30,7 @@ catalogue_commands.register(app)
 find_commands.register(app)
 serve_commands.register(app)
 app.add_typer(graph_commands.app, name="graph")
+app.add_typer(events_commands.app, name="events")
 app.add_typer(evaluate_commands.evaluate_app, name="evaluate")
 
 
