@@ -34,6 +34,8 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "count": ("count", "result_count", "results_count", "num_results", "n_results", "total_results"),
 }  # fmt: skip
 """The fields that are read, and the columns that they are looked for in, in this order."""
+_NOTHING: Final = frozenset({"null", "NULL", "None", "\\N", "-"})
+"""How tables write that a cell holds nothing, apart from leaving it empty."""
 _HUMPS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -52,14 +54,18 @@ class Columns:
         self.found: Counter[tuple[str, str]] = Counter()
 
     def read(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields of a row that are there: neither null nor an empty text; empty results are none shown."""
+        """The fields of a row that are there: neither null nor empty; an empty cell of results means that none were."""
         names = tuple(row)
         if names not in self._plans:
             self._plans[names] = self._plan(names)
         said = {}
         for field, column in self._plans[names].items():
             value = _value(row, column)
-            if value is not None and (value != "" or field == "results"):
+            if (
+                value is not None
+                and (value != "" or field == "results")
+                and not (isinstance(value, str) and value in _NOTHING)
+            ):
                 said[field] = value
                 self.found[field, column] += 1
         return said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, get_args
 
 from graph.errors import QueryError, SourceError
@@ -37,6 +38,7 @@ EVENT_WORDS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The words that a log's events are known by; `--event WORD=KIND` adds to them."""
 _KIND_OF: Final = {word: kind for kind, words in EVENT_WORDS.items() for word in words}
+_OPERATIONS: Final[tuple[Operation, ...]] = get_args(Operation)
 MOST_RESULTS: Final = 1_000
 
 
@@ -230,21 +232,25 @@ def _artifact(said: Mapping[str, Any], names: ArtifactNames) -> str:
 
 
 def _query(said: Mapping[str, Any], *, needed: bool) -> tuple[str, tuple[str, ...]]:
+    found = _redacted(word_of(said, "query"))
+    if found is None and needed:
+        raise Wrong("no_query", "a search without words: map them with --map query=COLUMN")
+    return found or ("", ())
+
+
+@lru_cache(maxsize=65_536)
+def _redacted(text: str) -> tuple[str, tuple[str, ...]] | None:
+    """A query as it may be stored, and what was taken out; None where there is no word in it."""
     try:
-        query = read_query(word_of(said, "query"))
-    except QueryError as error:
-        if needed:
-            raise Wrong("no_query", "a search without words: map them with --map query=COLUMN") from error
-        return "", ()
+        query = read_query(text)
+    except QueryError:
+        return None
     return query.text, query.redacted
 
 
 def _operation(said: Mapping[str, Any]) -> Operation:
-    for name in ("operation", "event"):
-        for operation in get_args(Operation):
-            if plain_word(word_of(said, name)) == operation:
-                return operation  # type: ignore[no-any-return]
-    return "search"
+    words = [plain_word(word_of(said, name)) for name in ("operation", "event")]
+    return next((operation for word in words for operation in _OPERATIONS if word == operation), "search")
 
 
 def _outcome(kind: str) -> OutcomeKind:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from typing import Final
 
 from sqlalchemy import Connection, select
 
-from graph.digest import canonical_json
 from graph.events import EVENT, TAKEN_BACK, Actor, SearchEvent, Tombstone, hashed_actor
 from graph.home import Home
 from graph.store import log
@@ -81,7 +81,7 @@ class ImportedIds:
         return digest if self._made[digest] == 1 else self._digest(prefix, [*stated, self._made[digest]])
 
     def _digest(self, prefix: str, stated: list[str | int]) -> str:
-        found = f"{prefix}_{hmac.new(self._key, canonical_json(stated), hashlib.sha256).hexdigest()[:32]}"
+        found = f"{prefix}_{hmac.new(self._key, json.dumps(stated).encode('ascii'), hashlib.sha256).hexdigest()[:32]}"
         while found in self._taken_back:  # imported, taken back, and now imported anew
             found = f"{prefix}_{hmac.new(self._key, found.encode('ascii'), hashlib.sha256).hexdigest()[:32]}"
         return found
