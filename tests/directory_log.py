@@ -32,7 +32,7 @@ TOPICS: Final = (
     "segment medical scans", "answer questions about charts", "clone a voice",
     "upscale old photographs", "rank job applications",
 )  # fmt: skip
-"""What visitors ask for; each has two artifacts that are chosen and one that never is."""
+"""What visitors ask for; each has two artifacts that some choose and one that nobody does."""
 RISING: Final = (TOPICS[3], TOPICS[11])
 UNANSWERED: Final = ("brew espresso remotely", "predict lottery numbers", "fold origami swans")
 COLUMNS: Final = (
@@ -62,11 +62,16 @@ class Truth:
     outcomes: Counter[str] = field(default_factory=Counter)
     times: Counter[str] = field(default_factory=Counter)
     actors: dict[str, set[str]] = field(default_factory=dict)
-    chosen: Counter[tuple[str, str]] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)
     asked_before: Counter[str] = field(default_factory=Counter)
     unanswered: Counter[str] = field(default_factory=Counter)
-    never_chosen: Counter[str] = field(default_factory=Counter)
+    shown: Counter[str] = field(default_factory=Counter)
+    taken: set[str] = field(default_factory=set)
+
+    @property
+    def never_chosen(self) -> dict[str, int]:
+        """Artifacts that the last weeks showed and nobody chose, and how often they were shown."""
+        return {artifact: n for artifact, n in self.shown.items() if n and artifact not in self.taken}
 
 
 def directory_artifacts() -> tuple[Artifact, ...]:
@@ -100,7 +105,8 @@ class DirectoryLog:
         self._searches = 0
         self._visits = (
             (30, self._listed), (12, self._unlisted), (12, self._implied), (4, self._alone), (6, self._nothing),
-            (5, self._pages), (8, self._bot), (3, self._marked), (4, self._again), (4, self._wrong), (2, self._stranger),
+            (5, self._pages), (8, self._bot), (3, self._marked), (4, self._again), (4, self._wrong),
+            (2, self._stranger),
         )  # fmt: skip
         self._make()
 
@@ -118,7 +124,7 @@ class DirectoryLog:
     # Drawing ------------------------------------------------------------------------------------------
     def _topic(self, time_s: int) -> int:
         late = time_s >= END_S - WINDOW * 86_400
-        weights = [(6.0 if late else 1.0) if topic in RISING else 3.0 for topic in TOPICS]
+        weights = [(8.0 if late else 1.0) if topic in RISING else 3.0 for topic in TOPICS]
         return self._draw.choices(range(len(TOPICS)), weights)[0]
 
     def _visitor(self) -> tuple[str, int]:
@@ -173,13 +179,13 @@ class DirectoryLog:
         for artifact in delivered:
             truth.times[artifact] += 1
             truth.actors.setdefault(artifact, set()).add(visitor)
-            if late and artifact.startswith("west/"):
-                truth.never_chosen[artifact] += 1
+            truth.shown[artifact] += late
 
-    def _count_outcome(self, artifact: str, kind: str, rows: int = 1) -> None:
-        self.truth.accepted += rows
+    def _count_outcome(self, artifact: str, kind: str, time_s: int) -> None:
+        self.truth.accepted += 1
         self.truth.outcomes[kind] += 1
-        self.truth.chosen[artifact, kind] += 1
+        if time_s >= END_S - WINDOW * 86_400 and kind != "failure":
+            self.truth.taken.add(artifact)
 
     def _sid(self) -> str:
         self._searches += 1
@@ -198,11 +204,11 @@ class DirectoryLog:
                 behind = self._draw.choice([20, 40, -3])
                 place = results.index(artifact) + 1
                 self._row(visitor, time_s + behind, "click", sid=sid, target=self._called(artifact), place=place)
-                self._count_outcome(artifact, "click")
+                self._count_outcome(artifact, "click", time_s)
                 if self._draw.random() < 0.3:
                     kind = self._draw.choice(["success", "failure"])
                     self._row(visitor, time_s + 600, kind, sid=sid, target=self._called(artifact))
-                    self._count_outcome(artifact, kind)
+                    self._count_outcome(artifact, kind, time_s)
 
     def _unlisted(self) -> None:
         """A search without its results; clicks repeat its words."""
@@ -213,7 +219,7 @@ class DirectoryLog:
         taken = [a for a in names_of_topics()[topic][:2] if self._draw.random() < 0.5]
         for artifact in taken:
             self._row(visitor, time_s + 30, "click", term=words, target=self._called(artifact))
-            self._count_outcome(artifact, "click")
+            self._count_outcome(artifact, "click", time_s)
         self._count_search(visitor, time_s, TOPICS[topic], taken)
 
     def _implied(self) -> None:
@@ -224,7 +230,7 @@ class DirectoryLog:
         taken = list(names_of_topics()[topic][: self._draw.choice([1, 2])])
         for number, artifact in enumerate(taken):
             self._row(visitor, time_s + 60 * number, "click", term=words, target=self._called(artifact))
-            self._count_outcome(artifact, "click")
+            self._count_outcome(artifact, "click", time_s)
         self._count_search(visitor, time_s, TOPICS[topic], taken, rows=0)
         self.truth.implied += 1
 
@@ -233,7 +239,7 @@ class DirectoryLog:
         visitor, time_s = self._visitor()
         artifact = self._draw.choice(names_of_topics())[0]
         self._row(visitor, time_s, "install", target=self._called(artifact))
-        self._count_outcome(artifact, "select")
+        self._count_outcome(artifact, "select", time_s)
         self.truth.alone += 1
 
     def _nothing(self) -> None:
@@ -283,8 +289,8 @@ class DirectoryLog:
         self._count_search(visitor, time_s, TOPICS[topic], [artifact])
         for seconds, kind in ((5, "click"), (8, "click"), (60, "failure"), (90, "success")):
             self._row(visitor, time_s + seconds, kind, sid=sid, target=artifact)
-        self._count_outcome(artifact, "click")
-        self._count_outcome(artifact, "failure")
+        self._count_outcome(artifact, "click", time_s)
+        self._count_outcome(artifact, "failure", time_s)
         self.truth.skipped.update(duplicate=1, repeated_outcome=1, contradicting_outcome=1)
 
     def _wrong(self) -> None:

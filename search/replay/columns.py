@@ -11,7 +11,7 @@ from graph.errors import QueryError
 
 FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "time": ("time", "time_us", "timestamp", "ts", "datetime", "event_time", "created_at", "date", "@timestamp"),
-    "event": ("event", "event_type", "event_name", "action", "kind", "type"),
+    "event": ("event", "event_type", "event_name", "kind", "action", "type"),
     "query": ("query", "q", "search_query", "search_term", "term", "terms", "keywords", "text"),
     "actor": (
         "actor", "user", "user_id", "visitor", "visitor_id", "session", "session_id", "client_id", "anonymous_id", "ip",
@@ -33,7 +33,7 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "operation": ("operation",),
     "count": ("count", "result_count", "results_count", "num_results", "n_results", "total_results"),
 }  # fmt: skip
-"""The fields that are read, and the columns that they are looked for in, in this order."""
+"""The fields that are read, and the columns that they are looked for in; the first that says something counts."""
 _NOTHING: Final = frozenset({"null", "NULL", "None", "\\N", "-"})
 """How tables write that a cell holds nothing, apart from leaving it empty."""
 _HUMPS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -50,7 +50,7 @@ class Columns:
 
     def __init__(self, given: Sequence[str] = ()) -> None:
         self._given = dict(_read_entry(entry) for entry in given)
-        self._plans: dict[tuple[str, ...], dict[str, str]] = {}
+        self._plans: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {}
         self.found: Counter[tuple[str, str]] = Counter()
 
     def read(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,25 +59,19 @@ class Columns:
         if names not in self._plans:
             self._plans[names] = self._plan(names)
         said = {}
-        for field, column in self._plans[names].items():
-            value = _value(row, column)
-            if (
-                value is not None
-                and (value != "" or field == "results")
-                and not (isinstance(value, str) and value in _NOTHING)
-            ):
-                said[field] = value
-                self.found[field, column] += 1
+        for field, columns in self._plans[names].items():
+            for column in columns:
+                value = _value(row, column)
+                if _says_something(value) or (value == "" and field == "results"):
+                    said[field] = value
+                    self.found[field, column] += 1
+                    break
         return said
 
-    def _plan(self, names: Iterable[str]) -> dict[str, str]:
+    def _plan(self, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
         usual = {plain_name(name): name for name in reversed(list(names))}
-        plan = {}
-        for field, columns in FIELDS.items():
-            column = self._given[field] if field in self._given else next((usual[c] for c in columns if c in usual), "")
-            if column:
-                plan[field] = column
-        return plan
+        plan = {field: tuple(usual[name] for name in columns if name in usual) for field, columns in FIELDS.items()}
+        return plan | {field: (column,) if column else () for field, column in self._given.items()}
 
     @property
     def used(self) -> dict[str, str]:
@@ -116,6 +110,10 @@ def _read_entry(entry: str) -> tuple[str, str]:
     if not sign or field.strip() not in FIELDS:
         raise QueryError(f"--map {entry[:80]!r}: write FIELD=COLUMN, FIELD one of {', '.join(FIELDS)}")
     return field.strip(), column.strip()
+
+
+def _says_something(value: Any) -> bool:
+    return value is not None and value != "" and not (isinstance(value, str) and value in _NOTHING)
 
 
 def _value(row: Mapping[str, Any], column: str) -> Any:

@@ -206,8 +206,9 @@ def _clicked(
     truth = truth_of(said.get("clicked"))
     if truth is None:
         listed = [name_of(item) for item in items_of(said["clicked"])]
-    else:  # its artifact is the one that was clicked, unless the row says that none was
-        listed = [word_of(said, "artifact")] if "artifact" in said and (truth or "clicked" not in said) else []
+    else:  # its artifact is the one that was clicked, unless the row says that none was, or that it is a search alone
+        alone = "event" in said or "clicked" in said
+        listed = [word_of(said, "artifact")] if "artifact" in said and (truth or not alone) else []
     places = {shown.artifact: shown.position for shown in results}
     chosen, unknown = {}, []
     for name in listed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -35,7 +36,8 @@ class ArtifactNames:
                 self._others.setdefault(other, set()).add(identity)
             self._others.setdefault("name:" + name.strip().lower(), set()).add(identity)
             if url:
-                self._addresses.setdefault(plain_address(url), set()).add(identity)
+                with suppress(ValueError):  # no address: then no log can name it
+                    self._addresses.setdefault(plain_address(url), set()).add(identity)
 
     def resolve(self, text: str) -> tuple[str, ...]:
         """The ids that a text may mean, sorted: one where it is clear, none where nothing has this name."""
@@ -56,8 +58,11 @@ class ArtifactNames:
         yield self._others.get("name:" + text.lower(), set())
         if "/" not in text:
             return
-        yield self._addresses.get(plain_address(text), set())
-        address = urlsplit(text if "://" in text else f"//{text.lstrip('/')}")
+        try:
+            yield self._addresses.get(plain_address(text), set())
+            address = urlsplit(text if "://" in text else f"//{text.lstrip('/')}")
+        except ValueError:  # no address
+            return
         for key, value in parse_qsl(address.query):
             if key.lower() in _PARAMETERS:
                 yield self._others.get(value.lower(), set())
@@ -70,6 +75,11 @@ class ArtifactNames:
 
 def plain_address(url: str) -> str:
     """An address without what does not tell pages apart: scheme, `www.`, case of the host, query, fragment, last `/`.
+
+    Raises
+    ------
+    ValueError
+        It is none.
 
     Examples
     --------

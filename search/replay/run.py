@@ -115,7 +115,7 @@ def _reading(options: ImportOptions) -> Reading:
 def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise QueryError(f"--zone {name[:60]!r}: give an IANA name such as Europe/Berlin") from error
 
 
