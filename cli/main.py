@@ -16,6 +16,7 @@ from cli import (
     events_commands,
     find_commands,
     graph_commands,
+    lint_commands,
     serve_commands,
 )
 
@@ -27,6 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 catalogue_commands.register(app)
+lint_commands.register(app)
 find_commands.register(app)
 serve_commands.register(app)
 app.add_typer(graph_commands.app, name="graph")

@@ -30,6 +30,7 @@ CONTRACTS: Final[dict[str, type[BaseModel]]] = {
     "evidence": Evidence,
     "graph-stats": responses.GraphStats,
     "health": responses.Health,
+    "lint": work_responses.LintResponse,
     "ingest": work_responses.IngestResponse,
     "outcome": responses.OutcomeResponse,
     "plan": work_responses.PlanResponse,

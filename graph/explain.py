@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graph.constants import SHRINK_ACTORS
-from graph.match_graph import Vote, resolve_alias
-from graph.statistics import MatchGraph, Neighbour
+from graph.match_graph import Vote
+from graph.statistics import MatchGraph, Neighbour, Node
 from graph.weights import SuccessRate, WeighedVote, add_up, selecting_actors, success_rate
 
 
@@ -57,7 +57,7 @@ def explain_artifact(match_graph: MatchGraph, artifact: str) -> Explanation:
     voters = len(everything.actors)
     return Explanation(
         artifact=node.id, times_matched=fold.times[node.id],
-        distinct_actors=sum(delivered == node.id for delivered, _ in fold.actors),
+        distinct_actors=match_graph.seekers[node.id],
         voters=voters, selecting_actors=selecting_actors(votes),
         positive=everything.positive, negative=everything.negative,
         pagerank=match_graph.pagerank[node], flow=match_graph.walks.flows.get(node.id, 0.0),
@@ -70,13 +70,11 @@ def explain_artifact(match_graph: MatchGraph, artifact: str) -> Explanation:
 def _paths(match_graph: MatchGraph, artifact: str) -> tuple[PathSum, ...]:
     votes: dict[tuple[str, str], list[Vote]] = {}
     for weighed in match_graph.votes.get(artifact, []):
-        uri = resolve_alias(weighed.vote.uri, match_graph.aliases)
-        votes.setdefault((weighed.vote.intent, uri), []).append(weighed.vote)
+        votes.setdefault((weighed.vote.intent, weighed.vote.uri), []).append(weighed.vote)
     return tuple(
         PathSum(
             intent, uri, path.deliveries, path.support.positive, path.support.negative, len(path.support.actors),
             success_rate(votes.get((intent, uri), [])),
         )
-        for (intent, uri, end), path in match_graph.paths.items()
-        if end == artifact
+        for (intent, uri, _), path in match_graph.paths_at(Node("artifact", artifact)).items()
     )  # fmt: skip

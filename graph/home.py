@@ -11,6 +11,7 @@ from pathlib import Path
 from graph.errors import HomeError
 from graph.settings import Settings
 from graph.store.database import Database, read_meta, write_meta
+from graph.store.log import is_fold_current, rebuild
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,13 @@ def open_home(settings: Settings, *, throw_away: bool = False) -> Home:
         raise HomeError(f"home {path}: {error.strerror or error}: {hint}") from error
     store = Database(settings.database_url or f"sqlite:///{path / 'matchgraph.db'}")
     with store.reading() as connection:
-        marked = read_meta(connection, "throw_away")
-    if marked is None:
+        marked, current = read_meta(connection, "throw_away"), is_fold_current(connection)
+    if marked is None or not current:
         with store.writing() as connection:
-            write_meta(connection, "throw_away", "yes" if throw_away else "no")
+            if marked is None:
+                write_meta(connection, "throw_away", "yes" if throw_away else "no")
+            if not is_fold_current(connection):  # folded by an older version
+                rebuild(connection)
     return Home(path, store, settings, key, "k1")
 
 

@@ -54,5 +54,20 @@ _ROWS: Final = (
     Metric("price", "usd", "down", "number", "price of the named unit of use"),
     Metric("api_exists", "none", "exact", "fact", "the named API exists in the named version"),
     Metric("tool_listed", "none", "exact", "fact", "the server lists the named tool"),
+    # Beyond the first table: what pages state beside these (docs/decisions/0023-metrics-of-pages.md).
+    Metric("flops", "operations", "down", "number", "operations of one forward pass"),
+    Metric("precision", "percent", "up", "proportion", "share of what was found that is right"),
+    Metric("recall", "percent", "up", "proportion", "share of what is right that was found"),
+    Metric(
+        "average_precision", "percent", "up", "number", "area under precision over recall, or its mean over classes"
+    ),
+    Metric("mean_iou", "percent", "up", "number", "intersection over union, mean over classes"),
+    Metric("error_rate", "percent", "down", "number", "share of wrong answers, words or characters"),
+    Metric("score", "none", "up", "number", "another measured quality, named in the conditions"),
+    Metric("resolution", "pixels", "exact", "fact", "width x height of the pictures that it reads or writes"),
+    Metric("page_score", "none", "exact", "number", "a score that a page prints beside its entry"),
+    Metric("times_matched", "searches", "exact", "number", "searches that a page says delivered its entry"),
+    Metric("leads", "none", "exact", "fact", "the page gives it the higher of two scores"),
+    Metric("search_evidence", "none", "exact", "fact", "the page rests on recorded searches"),
 )
 METRICS: Final = {row.name: row for row in _ROWS}

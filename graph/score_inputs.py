@@ -13,8 +13,7 @@ from sqlalchemy import Connection, func, select
 
 from graph.artifacts import Artifact, slug_of
 from graph.claims import Tier
-from graph.match_graph import resolve_alias
-from graph.store.catalogue import CATALOGUE_CHANGED, all_artifacts, assignments, read_aliases, stated_claims
+from graph.store.catalogue import CATALOGUE_CHANGED, all_artifacts, assignments, stated_claims
 from graph.store.database import read_meta
 from graph.store.evidence import count_evidence, deciding_evidence
 from graph.store.log import VOTES_CHANGED, read_votes
@@ -63,11 +62,10 @@ class ScoreInput:
 def score_inputs(connection: Connection, as_of_us: int) -> list[ScoreInput]:
     """The score inputs of all artifacts that are not retired, sorted by id, as of a moment."""
     artifacts = all_artifacts(connection)
-    aliases = read_aliases(connection)
     fold = read_votes(connection)
-    walks = walk_votes(fold, as_of_us, aliases)
+    walks = walk_votes(fold, as_of_us)
     decided = _decided_claims(connection)
-    shared = _shared_capabilities(connection, artifacts, aliases)
+    shared = _shared_capabilities(connection, artifacts, fold.same.survivors("capability"))
     derivatives = count_derivatives(artifacts)
     newest = _newest_evidence(connection, as_of_us)
     return [
@@ -113,14 +111,14 @@ def _decided_claims(connection: Connection) -> dict[str, list[Decided]]:
 
 
 def _shared_capabilities(
-    connection: Connection, artifacts: Sequence[Artifact], aliases: Mapping[str, str]
+    connection: Connection, artifacts: Sequence[Artifact], survivors: Mapping[str, str]
 ) -> Counter[str]:
     """How many canonical capabilities each artifact has together with at least one other, by artifact id."""
     alive = {artifact.id for artifact in artifacts}
     owners: dict[str, set[str]] = {}
     for (artifact, _), uri in assignments(connection).items():
         if artifact in alive:
-            owners.setdefault(resolve_alias(uri, aliases), set()).add(artifact)
+            owners.setdefault(survivors.get(uri, uri), set()).add(artifact)
     return Counter(artifact for shared in owners.values() if len(shared) > 1 for artifact in shared)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from graph.claims import ClaimReport, Evidence
+from graph.claims import ClaimReport, Evidence, Span
 from graph.responses import Document
 
 
@@ -190,3 +190,45 @@ class SnapshotInfo(Document):
     rows: int | None = None
     encoder: str | None = None
     policy: str | None = None
+
+
+class LintFlag(Document):
+    """Something suspicious, or corroborated, that decides nothing; `claims` are ids of those it is about."""
+
+    flag: str
+    reason: str
+    claims: tuple[str, ...] = ()
+    text: str = ""
+    span: Span | None = None
+    line: int | None = None
+
+
+class LintIgnored(Document):
+    """A finding that a comment in the text sets aside, with the reason given there."""
+
+    fingerprint: str
+    reason: str
+
+
+class LintedArtifact(Document):
+    """Claims, flags and observations of one artifact; no observation is made without a model."""
+
+    artifact: str
+    file: str
+    claims: tuple[ClaimReport, ...]
+    flags: tuple[LintFlag, ...]
+    observations: tuple[Evidence, ...] = ()
+    ignored: tuple[LintIgnored, ...] = ()
+    known: int = 0
+
+
+class LintResponse(Document):
+    """The answer of `lint`; `counts` sums to all claims told, `ignored` and `known` findings are not among them."""
+
+    artifacts: tuple[LintedArtifact, ...]
+    counts: dict[str, int]
+    flags: dict[str, int]
+    ignored: int = 0
+    known: int = 0
+    rejected: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()

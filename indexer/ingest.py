@@ -16,7 +16,7 @@ from graph.events import CatalogueEvent, new_id, now_us
 from graph.home import Home
 from graph.store.catalogue import Saved, save_artifacts
 from graph.store.log import append_events
-from indexer.claims import with_implied_claims
+from indexer.claims import with_claims, with_implied_claims
 from indexer.progress import OnProgress, Progress, silent
 from indexer.sources import Entry, read_source
 
@@ -99,7 +99,8 @@ class _Tally:
             self._note_repeat(entry.artifact)
             if entry.artifact.id in self._waiting or len(self._waiting) >= SAVE_BATCH:
                 self.save()
-            self._waiting[entry.artifact.id] = with_implied_claims(entry.artifact)
+            stated = with_claims(entry.artifact, entry.passages)
+            self._waiting[entry.artifact.id] = with_implied_claims(stated)
         self._on_progress(Progress("ingest", self._inventory.total()))
 
     def save(self) -> None:

@@ -151,7 +151,7 @@ def check_graph(home: Home) -> dict[str, Any]:
         return {
             "events": log.check_event_chain(connection),
             "evidence": check_evidence_chain(connection),
-            "equal": log.read_fold(connection) == log.refold(connection),
+            "equal": log.is_fold_equal(connection),
         }
 
 

@@ -14,20 +14,25 @@ from hypothesis import strategies as st
 
 from graph.constants import DAY_US
 from graph.errors import SourceError, UnknownArtifact
+from graph.events import CatalogueEvent, new_id
 from graph.explain import explain_artifact
 from graph.export import from_graphml, from_json, to_graphml, to_json
 from graph.home import Home
 from graph.match_graph import fold
 from graph.pagerank import personalised_pagerank
 from graph.statistics import MatchGraph, Node, build_match_graph, read_match_graph
-from graph.store import catalogue, log
+from graph.store import log
 
 NOW = DAY_0_US + DAY_US
 X1, X2 = "capability://x.y.1", "capability://x.y.2"
 
 
-def build(seed: int, size: int, **fields: object) -> MatchGraph:
-    return build_match_graph(fold(make_log(seed, size)), NOW, **fields)
+def build(seed: int, size: int) -> MatchGraph:
+    return build_match_graph(fold(make_log(seed, size)), NOW)
+
+
+def merge(action: str, subject: str, into: str) -> CatalogueEvent:
+    return CatalogueEvent(id=new_id("ce"), time_us=NOW, action=action, subject=subject, object=into)
 
 
 def by_hand() -> MatchGraph:
@@ -144,8 +149,7 @@ def test_a_merged_capability_is_its_survivor(home: Home) -> None:
     old, new = make_search([("a", X1)]), make_search([("b", X2)])
     with home.store.writing() as connection:
         log.append_events(connection, [old, new, make_outcome(old, "a"), make_outcome(new, "b")])
-        canonical = [catalogue.Canonical(uri, "x.y", uri, "key", alias) for uri, alias in ((X1, None), (X2, X1))]
-        catalogue.save_canonical(connection, canonical, 1)
+        log.append_events(connection, [merge("capability_aliased", X2, X1)])
         match_graph = read_match_graph(connection, NOW)
     assert match_graph.stats()["capabilities"] == 1
     assert {each.node.id for each in match_graph.neighbors(X2) if each.forward} == {"a", "b"}
@@ -200,8 +204,8 @@ names = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=
 @given(st.integers(0, 10_000), names, names)
 def test_exports_come_back_equal_whatever_the_names(seed: int, artifact: str, intent: str) -> None:
     search = make_search([(artifact, X1)], intent=intent)
-    events = [*make_log(seed, 4), search, make_outcome(search, artifact)]
-    match_graph = build_match_graph(fold(events), NOW, {X2: X1, "capability://x.y.0": X2})
+    events = [*make_log(seed, 4), search, make_outcome(search, artifact), merge("capability_aliased", X2, X1)]
+    match_graph = build_match_graph(fold([*events, merge("capability_aliased", "capability://x.y.0", X2)]), NOW)
     G = match_graph.to_networkx()
     assert same(from_json(to_json(match_graph)), G)
     assert same(from_graphml(to_graphml(match_graph)), G)

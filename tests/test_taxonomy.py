@@ -83,7 +83,9 @@ def test_the_metric_table_is_whole() -> None:
     named = (
         "runs loads parameters size_bytes size_ratio accuracy f1 perplexity loss_points loss_relative latency_s "
         "throughput speedup memory_bytes memory_ratio steps guidance_calls max_pixels adherence dimensions max_tokens "
-        "context labels exports fine_tunes license_allows price api_exists tool_listed"
+        "context labels exports fine_tunes license_allows price api_exists tool_listed "
+        "flops precision recall average_precision mean_iou error_rate score resolution page_score times_matched leads "
+        "search_evidence"
     )
     assert list(METRICS) == named.split()
     assert all(metric.direction == "exact" for metric in METRICS.values() if metric.judged == "fact")

@@ -9,6 +9,7 @@ from typing import Final
 from graph.errors import SourceError
 from indexer.sources.apibench import find_api_files, read_apibench
 from indexer.sources.catalogue import read_catalogue
+from indexer.sources.compare_page import read_compare_page
 from indexer.sources.entry import Entry
 from indexer.sources.hf_cache import cache_folder, read_cache
 from indexer.sources.lines import read_json_lines
@@ -16,11 +17,12 @@ from indexer.sources.manifest import OWN_NAMES, SUFFIXES, manifest_files, read_m
 from indexer.sources.models import model_folders, read_models
 from inference.models.cache import is_cache
 
-KINDS: Final = ("manifest", "model", "hf_cache", "catalogue", "apibench")
+KINDS: Final = ("manifest", "model", "hf_cache", "catalogue", "apibench", "compare_page")
+PAGES: Final = (".md", ".markdown", ".txt")
 
 
 def detect_kind(path: Path) -> str:
-    """The kind of a source: manifest, model, hf_cache, catalogue or apibench.
+    """The kind of a source, one of `KINDS`.
 
     Raises
     ------
@@ -35,6 +37,8 @@ def detect_kind(path: Path) -> str:
         return "manifest"
     if path.suffix == ".jsonl":
         return _kind_of_lines(path)
+    if path.suffix.lower() in PAGES:
+        return "compare_page"
     what = f"no kind of source ends in {path.suffix or 'nothing'!r}: give .yml, .yaml, .json, .jsonl or a folder"
     raise SourceError(what, file=str(path), code="unknown_kind")
 
@@ -97,5 +101,10 @@ def read_source(
     if chosen == "hf_cache":
         yield from read_cache(path, check_blobs=check_blobs, on_bytes=on_bytes)
         return
-    readers = {"manifest": read_manifests, "model": read_models, "catalogue": read_catalogue, "apibench": read_apibench}
-    yield from readers[chosen](path)
+    yield from _READERS[chosen](path)
+
+
+_READERS: Final[dict[str, Callable[[Path], Iterator[Entry]]]] = {
+    "manifest": read_manifests, "model": read_models, "catalogue": read_catalogue, "apibench": read_apibench,
+    "compare_page": read_compare_page,
+}  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from graph.artifacts import Artifact
 from graph.errors import SourceError
+from indexer.passages import Passage
 
 # Words of the inventory, in the order in which it names them.
 LOADABLE = "loadable"
@@ -24,12 +25,13 @@ BROKEN = "broken"
 NOT_A_MODEL = "not a model"
 MANIFEST = "manifest"
 CATALOGUE_ENTRY = "catalogue entry"
+COMPARED = "compared"
 REJECTED = "rejected"
 MODEL_BUCKETS = (
     LOADABLE, PICKLE_ONLY, GGUF, ONNX, ADAPTER, CUSTOM_CODE, UNSAFE, OTHER_FORMAT, INCOMPLETE, NO_WEIGHTS, ALTERED,
     REFUSED, BROKEN,
 )  # fmt: skip
-BUCKETS = (*MODEL_BUCKETS, MANIFEST, CATALOGUE_ENTRY, REJECTED, NOT_A_MODEL)
+BUCKETS = (*MODEL_BUCKETS, MANIFEST, CATALOGUE_ENTRY, COMPARED, REJECTED, NOT_A_MODEL)
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Entry:
         What is odd but no reason to reject it, one line each, with file and line.
     left_out : tuple of SourceError
         Parts that were rejected while the artifact itself was kept: a capability, a claim.
+    passages : tuple of Passage
+        Stretches of the source's text about the artifact, in the order of the file: what claims are read from.
     """
 
     artifact: Artifact | None
@@ -58,6 +62,7 @@ class Entry:
     problem: SourceError | None = None
     warnings: tuple[str, ...] = ()
     left_out: tuple[SourceError, ...] = ()
+    passages: tuple[Passage, ...] = ()
 
 
 def rejected(problem: SourceError, *, bucket: str = REJECTED, size_bytes: int = 0) -> Entry:

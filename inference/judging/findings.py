@@ -10,7 +10,7 @@ from inference.verdicts.rules import Judgement
 
 METHOD, METHOD_VERSION = "routing", "2"
 FACTS, FACTS_VERSION = "facts", "1"
-ARITHMETIC, ARITHMETIC_VERSION = "arithmetic", "1"
+ARITHMETIC, ARITHMETIC_VERSION = "arithmetic", "2"
 NEEDS_WEIGHTS: Final = frozenset({
     "runs", "loads", "accuracy", "f1", "perplexity", "loss_points", "loss_relative", "adherence", "fine_tunes",
 })  # fmt: skip

@@ -7,9 +7,9 @@ from typing import Final
 from graph.claims import Claim
 from graph.metrics import METRICS
 from inference.ground import Ground
+from inference.checks.ratios import largest_ratio, may_reach
 from inference.judging.findings import ARITHMETIC, ARITHMETIC_VERSION, Finding, unverifiable
-from inference.judging.scopes import named_device, named_precision, named_reference, several_steps, stated_scope
-from inference.verdicts.printed import printed_unit
+from inference.judging.scopes import named_device, several_steps, stated_scope
 from inference.verdicts.rules import Judgement
 
 NOT_RUNNABLE: Final = frozenset({"price", "license_allows", "api_exists", "tool_listed"})
@@ -21,7 +21,6 @@ RATIOS: Final = frozenset({"speedup", "memory_ratio", "size_ratio"})
 ON_A_SET: Final = frozenset({"accuracy", "f1", "perplexity", "loss_points", "loss_relative"})
 """Numbers that mean nothing without the set they were taken on."""
 _WITHOUT_VALUE: Final = frozenset({"runs", "loads", "exports", "fine_tunes"})
-_BITS: Final = {"float64": 64, "float32": 32, "float16": 16, "bfloat16": 16, "fp8": 8, "int8": 8, "int4": 4}
 
 
 def as_stated(claim: Claim, ground: Ground) -> Finding | None:
@@ -70,15 +69,8 @@ def _beyond_arithmetic(claim: Claim, ground: Ground) -> Finding | None:
     The format before is the one that the claim names, else that of the files, else float32.
     """
     at_hand = ground.facts.dtype if ground.facts is not None else None
-    before = named_reference(claim.conditions, claim.text) or (at_hand or "float32").lower()
-    after = named_precision(claim.conditions) or ""
-    if before not in _BITS or after not in _BITS or not isinstance(claim.value, int | float):
+    bound = largest_ratio(claim, ground.artifact, (at_hand or "float32").lower())
+    if bound is None or not isinstance(claim.value, int | float) or may_reach(claim, bound[0]):
         return None
-    bound = _BITS[before] / _BITS[after]
-    threshold = float(claim.value) - (0.0 if claim.comparator == ">" else float(printed_unit(claim)) / 2)
-    reached = bound > threshold if claim.comparator == ">" else bound >= threshold
-    if claim.comparator in ("<", "<=") or reached:
-        return None
-    reason = f"{after} from {before} is at most {bound:g} times smaller, claimed {claim.value:g}"
-    judgement = Judgement("refuted", None, reason, threshold=threshold)
-    return Finding(judgement, bound, "text", ARITHMETIC, ARITHMETIC_VERSION)
+    judgement = Judgement("refuted", None, f"{bound[1]}, claimed {claim.value:g}")
+    return Finding(judgement, float(bound[0]), "text", ARITHMETIC, ARITHMETIC_VERSION)

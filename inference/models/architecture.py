@@ -28,7 +28,8 @@ class Architecture:
     """What a model is built from when no weights are at hand.
 
     `config` is what its config.json says; `origin` whether the publisher wrote that or the library's default stands in
-    for it. `parameters` is the count of the committed table, None where nobody has counted yet.
+    for it. `parameters` is the count of the committed table, None where nobody has counted yet, and
+    `groups` that of its parts by their name in the tensors' names ("attention").
     """
 
     name: str
@@ -39,6 +40,7 @@ class Architecture:
     parameters: int | None = None
     published: str = ""
     source: str = ""
+    groups: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     @property
     def digest(self) -> str:
@@ -116,7 +118,7 @@ def _from_row(row: Mapping[str, Any]) -> Architecture:
         config = {"model_type": row["model_type"], "architectures": [row["class"]], **_named_labels(changes)}
     return Architecture(
         row["hub_id"], library, row["class"], config, "library default", row["parameters"], row["published"],
-        row["source"],
+        row["source"], {part: row[part] for part in ("attention",) if part in row},
     )  # fmt: skip
 
 

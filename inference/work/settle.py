@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final, Self
 
@@ -15,6 +15,7 @@ from graph.claims import Claim, Evidence
 from graph.events import now_us
 from graph.home import Home
 from graph.store.evidence import all_evidence, append_evidence
+from inference.checks import check_artifact
 from inference.ground import Ground, Shelf, survey
 from inference.judging.findings import unverifiable
 from inference.judging.routing import Finding, Need, observation_needs, route
@@ -54,14 +55,21 @@ def settle(
     ground = survey(artifact, trusted, digests, without=without)
     findings: list[tuple[Claim, Finding]] = []
     waiting: list[tuple[Claim | None, Need]] = []
+    checked = check_artifact(artifact)
     for claim in artifact.claims:
-        routed = route(claim, ground, shelf, device)
+        routed = checked.findings.get(claim.id) or route(claim, ground, shelf, device)
         if isinstance(routed, Need):
             waiting.append((claim, routed))
         else:
-            findings.append((claim, routed))
+            findings.append((claim, _flagged(routed, checked.flags_of(claim.id))))
     waiting += [(None, need) for need in observation_needs(ground, artifact.claims, shelf, device)]
     return Settled(ground, tuple(findings), tuple(waiting))
+
+
+def _flagged(finding: Finding, flags: tuple[str, ...]) -> Finding:
+    """A finding with the flags of the checks on its claim."""
+    judgement = finding.judgement
+    return replace(finding, judgement=replace(judgement, flags=(*judgement.flags, *flags))) if flags else finding
 
 
 def settle_all(

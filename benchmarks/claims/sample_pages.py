@@ -1,0 +1,109 @@
+"""Draw the pages that the claims were labelled on, and their split; the same pages every time.
+
+python benchmarks/claims/sample_pages.py ../shared/data
+
+Strata are drawn before their pages are labelled: Open Model Zoo pages, APIBench rows whose description or performance
+holds a digit, rows whose description does, and pages that speak of speed, size or comparison, which chance leaves
+rare. A third of each stratum is held back, by a hash of `path:line`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import random
+import re
+import sys
+from pathlib import Path
+
+Page = tuple[str, int | None]
+"""Path relative to the data folder, and the line counted from 1 for a row of a JSON Lines file."""
+
+SEED = 20261128
+ZOO_PAGES = {"intel": 34, "public": 34}
+"""Of 61 and 55."""
+DIGIT_ROWS = {"huggingface": 19, "tensorflowhub": 10, "torchhub": 12}
+PROSE_ROWS = {"huggingface": 30, "tensorflowhub": 8, "torchhub": 10}
+SOUGHT_PAGES = {"zoo": 8, "apibench": 46}
+SOUGHT = re.compile(
+    r"faster|slower|smaller|lighter|fewer|outperform|compared to|\d(\.\d+)?x\b|\d ?fps|\d ?ms\b|\d ?[MG]B\b|\d ?[MB]\b|"
+    r"(up to|over|more than|at least|less than) \d|(million|billion) param|parameters|\d tokens|commercial|"
+    r"max(imum)? (sequence )?length"
+)
+
+
+def held_back(pages: list[Page]) -> set[Page]:
+    """The pages that are never looked at while an extractor is tuned: a third of one stratum, rounded up.
+
+    They are the first by SHA-256 of `path:line` (a whole file: `path:`), so nothing on a page can decide it.
+    """
+    return set(sorted(pages, key=_digest)[: math.ceil(len(pages) / 3)])
+
+
+def _digest(page: Page) -> str:
+    path, line = page
+    return hashlib.sha256(f"{path}:{'' if line is None else line}".encode()).hexdigest()
+
+
+def strata(data: Path) -> dict[str, list[Page]]:
+    """The drawn pages in order of path and line, by the name of their stratum; no page is in two."""
+    zoo = {group: _zoo_pages(data, group) for group in ZOO_PAGES}
+    rows = {name: _rows(data, name) for name in DIGIT_ROWS}
+    drawn: dict[str, list[Page]] = {}
+    for group, count in ZOO_PAGES.items():
+        drawn[group] = _draw(list(zoo[group]), count, group)
+    for name, count in DIGIT_ROWS.items():
+        digits = [page for page, row in rows[name].items() if _holds_digit(row, "performance")]
+        drawn[name] = _draw(digits, count, f"{name}_api.jsonl")
+        prose = [page for page, row in rows[name].items() if _holds_digit(row) and page not in drawn[name]]
+        drawn[f"{name}:prose"] = _draw(prose, PROSE_ROWS[name], f"{name}_api.jsonl:prose")
+    taken = {page for pages in drawn.values() for page in pages}
+    texts = {page: text for group in zoo.values() for page, text in group.items()}
+    drawn["zoo:sought"] = _draw(_sought(texts, taken), SOUGHT_PAGES["zoo"], "zoo:sought")
+    texts = {
+        page: f"{row.get('description')} {row.get('performance')}"
+        for name in rows.values()
+        for page, row in name.items()
+    }
+    drawn["apibench:sought"] = _draw(_sought(texts, taken), SOUGHT_PAGES["apibench"], "apibench:sought")
+    return drawn
+
+
+def _sought(texts: dict[Page, str], taken: set[Page]) -> list[Page]:
+    return [
+        page for page, text in texts.items() if page not in taken and re.search(r"\d", text) and SOUGHT.search(text)
+    ]
+
+
+def _draw(pages: list[Page], count: int, stratum: str) -> list[Page]:
+    return sorted(random.Random(f"{SEED}:{stratum}").sample(pages, count))
+
+
+def _zoo_pages(data: Path, group: str) -> dict[Page, str]:
+    pages = sorted(data.glob(f"open_model_zoo/{group}/*/README.md"))
+    return {(page.relative_to(data).as_posix(), None): page.read_text(encoding="utf-8") for page in pages}
+
+
+def _rows(data: Path, name: str) -> dict[Page, dict[str, object]]:
+    path = f"apibench/data/api/{name}_api.jsonl"
+    with (data / path).open(encoding="utf-8", newline="") as lines:
+        return {(path, number): json.loads(line) for number, line in enumerate(lines, 1)}
+
+
+def _holds_digit(row: dict[str, object], *more: str) -> bool:
+    texts = [str(row.get("description")), *(json.dumps(row.get(field)) for field in more)]
+    return re.search(r"\d", " ".join(texts)) is not None
+
+
+def main() -> None:
+    """Print one page a line: path, line, stratum, and whether it is held back."""
+    for stratum, pages in strata(Path(sys.argv[1])).items():
+        kept_apart = held_back(pages)
+        for path, line in pages:
+            split = "held back" if (path, line) in kept_apart else "open"
+            print(path, "-" if line is None else line, stratum, split, sep="\t")
+
+
+if __name__ == "__main__":
+    main()
