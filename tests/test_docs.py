@@ -35,6 +35,7 @@ DOCUMENTS = (
     "docs/sandbox.md",
     "docs/verification.md",
     "benchmarks/README.md",
+    "benchmarks/claims/README.md",
     "examples/README.md",
     "examples/data/README.md",
     "examples/train/README.md",

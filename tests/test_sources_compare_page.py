@@ -125,7 +125,7 @@ def test_markdown_page_with_headings_and_wrapped_paragraphs(tmp_path: Path) -> N
     )
     file = tmp_path / "a.md"
     file.write_text(page)
-    assert detect_kind(file) == "compare_page"
+    assert detect_kind(file) == "page"
     first, second = (entry.artifact for entry in read_source(file))
     assert first is not None and second is not None
     (reading,) = first.capabilities

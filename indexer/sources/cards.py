@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ import yaml
 from graph.claims import Claim, Scope, claim_id
 from graph.errors import SourceError
 from graph.taxonomy import full_task
+from indexer.passages import Markup, Passage
 from indexer.sources.findings import LONGEST_LINE, clean_text
 from indexer.sources.nodes import has_aliases, read_documents
 from inference.models.files import Listing, ModelFile
@@ -29,6 +30,8 @@ _METRIC_OF: Final = {
     "accuracy": "accuracy", "acc": "accuracy", "top-1 accuracy": "accuracy", "top_1_accuracy": "accuracy",
     "top1": "accuracy", "f1": "f1", "f1_macro": "f1", "f1_micro": "f1", "perplexity": "perplexity", "ppl": "perplexity",
 }  # fmt: skip
+_TITLES: Final = ("title", "model_name", "name")
+_HEADING: Final = re.compile(r"^(?: {0,3}#{1,2}[ \t]+(.{1,500}?)[ \t#]*|(.{1,500})\n[=]{3,}[ \t]*)$", re.MULTILINE)
 _NO_PROSE: Final = re.compile(r"#|[-*+] |\d+[.)] |>|\||!\[|\[!|={3}|-{3}|:::|<")
 
 
@@ -45,7 +48,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Card:
-    """What a model's card says; None or () where it does not say it."""
+    """What a model's card says; None or () where it does not say it.
+
+    `body` is its text behind the metadata, as it is, from character `body_start` of the file on; `title` is its first
+    heading, or the name that its metadata gives.
+    """
 
     has_card: bool = False
     description: str = ""
@@ -56,6 +63,13 @@ class Card:
     tags: tuple[str, ...] = ()
     results: tuple[Result, ...] = ()
     warnings: tuple[str, ...] = ()
+    title: str | None = None
+    body: str = ""
+    body_start: int = 0
+
+    def passage(self, file: str, markup: Markup = "markdown") -> tuple[Passage, ...]:
+        """Its text as the one passage about the artifact; () where there is none."""
+        return (Passage(self.body, file, self.body_start, markup=markup),) if self.body.strip() else ()
 
 
 def read_card(listing: Listing) -> Card:
@@ -70,10 +84,7 @@ def read_card(listing: Listing) -> Card:
         if re.fullmatch(r"\.eval_results/[^/]+\.ya?ml", file.name):
             results += _read_eval_results(file, warnings)
     known = tuple(dict.fromkeys(results))[:MOST_RESULTS]
-    return Card(
-        card.has_card, card.description, card.license, card.task, card.library, card.base_model, card.tags, known,
-        tuple(warnings),
-    )  # fmt: skip
+    return replace(card, results=known, warnings=tuple(warnings))
 
 
 def claims_of_results(artifact: str, results: Iterable[Result], capability: str) -> tuple[Claim, ...]:
@@ -94,19 +105,27 @@ def _unit(metric: str) -> str:
 
 
 def _read_readme(file: ModelFile, warnings: list[str]) -> Card:
+    return card_of_text(_text(file, warnings), file.name, warnings)
+
+
+def card_of_text(text: str, name: str, warnings: list[str]) -> Card:
+    """What the text of a card says, without the results beside it; what cannot be read is a warning that names it."""
+    front = _FRONT.match(text)
+    start = front.end() if front else 0
+    body = text[start:]
+    card = Card(
+        has_card=bool(text.strip()), description=first_paragraph(body), title=first_heading(body), body=body,
+        body_start=start,
+    )  # fmt: skip
+    if front is None or not _is_plain(front[1], name, warnings):
+        return card
     from huggingface_hub import ModelCard
 
-    text = _text(file, warnings)
-    front = _FRONT.match(text)
-    body = text[front.end() :] if front else text
-    card = Card(has_card=bool(text.strip()), description=first_paragraph(body))
-    if front is None or not _is_plain(front[1], file.name, warnings):
-        return card
     try:
         with _quiet():
             data = ModelCard(f"---\n{front[1]}\n---\n", ignore_metadata_errors=True).data
     except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-        warnings.append(f"{file.name}: its metadata cannot be read ({clean_text(str(error))[:200]})")
+        warnings.append(f"{name}: its metadata cannot be read ({clean_text(str(error))[:200]})")
         return card
     metadata = vars(data)
     tags = metadata.get("tags")
@@ -115,11 +134,12 @@ def _read_readme(file: ModelFile, warnings: list[str]) -> Card:
         license_name = _word(metadata.get("license_name")) or license_name
     tag = _word(metadata.get("pipeline_tag"))
     listed = metadata.get("eval_results")
-    return Card(
-        card.has_card, card.description, license_name, full_task(tag) if tag else None,
-        _word(metadata.get("library_name")), _word(metadata.get("base_model")),
-        tuple(word for word in map(_word, tags[:50]) if word) if isinstance(tags, list) else (),
-        tuple(_index_results(listed if isinstance(listed, list) else [], file.name, warnings)),
+    return replace(
+        card, license=license_name, task=full_task(tag) if tag else None, library=_word(metadata.get("library_name")),
+        base_model=_word(metadata.get("base_model")),
+        tags=tuple(word for word in map(_word, tags[:50]) if word) if isinstance(tags, list) else (),
+        results=tuple(_index_results(listed if isinstance(listed, list) else [], name, warnings)),
+        title=next((w for key in _TITLES if (w := _word(metadata.get(key)))), card.title),
     )  # fmt: skip
 
 
@@ -244,6 +264,18 @@ def _printed(value: Any) -> str:
     return shown
 
 
+def first_heading(markdown: str) -> str | None:
+    """The first heading of the first or second level, without its markup; None where there is none.
+
+    Examples
+    --------
+    >>> first_heading("# **Small** [model](https://example.org)")
+    'Small model'
+    """
+    match = _HEADING.search(markdown[:LARGEST_CARD_BYTES])
+    return _without_markup(match[1] or match[2])[:LONGEST_LINE] or None if match else None
+
+
 def first_paragraph(markdown: str) -> str:
     """The first paragraph of prose in a Markdown text, without its markup, at most 1,000 characters; "" where none.
 
@@ -267,10 +299,14 @@ def first_paragraph(markdown: str) -> str:
             lines = []
             continue
         lines.append(stripped)
-    text = re.sub(r"!?\[([^\]]{0,300})\]\([^)]{0,500}\)", r"\1", " ".join(lines)[:4_000])
-    text = re.sub(r"<[^>]{0,500}>|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}", "", text)
-    text = clean_text(text)
+    text = _without_markup(" ".join(lines)[:4_000])
     if len(text) <= LONGEST_DESCRIPTION:
         return text
     cut = text[:LONGEST_DESCRIPTION]
     return cut[: cut.rfind(". ") + 1] or cut
+
+
+def _without_markup(text: str) -> str:
+    text = re.sub(r"!?\[([^\]]{0,300})\]\([^)]{0,500}\)", r"\1", text)
+    text = re.sub(r"<[^>]{0,500}>|(?<!\\)[*_`]{1,3}(?=\S)|(?<=[^\s\\])[*_`]{1,3}", "", text)
+    return clean_text(re.sub(r"\\([*_`#\[\]()<>|.!+-])", r"\1", text))

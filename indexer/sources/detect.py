@@ -15,10 +15,12 @@ from indexer.sources.hf_cache import cache_folder, read_cache
 from indexer.sources.lines import read_json_lines
 from indexer.sources.manifest import OWN_NAMES, SUFFIXES, manifest_files, read_manifests
 from indexer.sources.models import model_folders, read_models
+from indexer.sources.open_model_zoo import MODEL_FILE, is_zoo, read_open_model_zoo
+from indexer.sources.page import SUFFIXES as PAGES
+from indexer.sources.page import page_files, read_pages
 from inference.models.cache import is_cache
 
-KINDS: Final = ("manifest", "model", "hf_cache", "catalogue", "apibench", "compare_page")
-PAGES: Final = (".md", ".markdown", ".txt")
+KINDS: Final = ("manifest", "model", "hf_cache", "catalogue", "apibench", "compare_page", "page", "open_model_zoo")
 
 
 def detect_kind(path: Path) -> str:
@@ -33,12 +35,14 @@ def detect_kind(path: Path) -> str:
         return _kind_of_folder(path)
     if not path.exists():
         raise SourceError("nothing is there: check the path", file=str(path), code="not_found")
+    if path.name == MODEL_FILE:
+        return "open_model_zoo"
     if path.suffix in SUFFIXES:
         return "manifest"
     if path.suffix == ".jsonl":
         return _kind_of_lines(path)
     if path.suffix.lower() in PAGES:
-        return "compare_page"
+        return "page"
     what = f"no kind of source ends in {path.suffix or 'nothing'!r}: give .yml, .yaml, .json, .jsonl or a folder"
     raise SourceError(what, file=str(path), code="unknown_kind")
 
@@ -53,10 +57,14 @@ def _kind_of_folder(path: Path) -> str:
         return "manifest"
     if folders == [path]:
         return "model"
+    if is_zoo(path):
+        return "open_model_zoo"
     if manifest_files(path):
         return "manifest"
     if folders:
         return "model"
+    if page_files(path):
+        return "page"
     what = "neither a model, a Hugging Face cache, manifests nor APIBench: give another folder, or say --kind"
     raise SourceError(what, file=str(path), code="unknown_kind")
 
@@ -106,5 +114,5 @@ def read_source(
 
 _READERS: Final[dict[str, Callable[[Path], Iterator[Entry]]]] = {
     "manifest": read_manifests, "model": read_models, "catalogue": read_catalogue, "apibench": read_apibench,
-    "compare_page": read_compare_page,
+    "compare_page": read_compare_page, "page": read_pages, "open_model_zoo": read_open_model_zoo,
 }  # fmt: skip

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from indexer.sources.entry import BUCKETS, CATALOGUE_ENTRY, MANIFEST, MODEL_BUCKETS, NOT_A_MODEL, REJECTED
+from indexer.sources.entry import (
+    BUCKETS,
+    CATALOGUE_ENTRY,
+    COMPARED,
+    MODEL_BUCKETS,
+    NOT_A_MODEL,
+    REJECTED,
+    SOURCE_BUCKETS,
+)
 
-_PLURALS = {MANIFEST: "manifests", CATALOGUE_ENTRY: "catalogue entries", "model": "models", "entry": "entries"}
+_PLURALS = {CATALOGUE_ENTRY: "catalogue entries", COMPARED: COMPARED, "entry": "entries"}
 
 
 def render_inventory(counts: Mapping[str, int], size_bytes: int) -> str:
@@ -26,7 +34,7 @@ def render_inventory(counts: Mapping[str, int], size_bytes: int) -> str:
     noun = "model" if found and set(found) <= set(MODEL_BUCKETS) else "entry"
     order = {bucket: place for place, bucket in enumerate(BUCKETS)}
     parts = [
-        counted(found[bucket], bucket) if bucket in (MANIFEST, CATALOGUE_ENTRY) else f"{found[bucket]:,} {bucket}"
+        counted(found[bucket], bucket) if bucket in SOURCE_BUCKETS else f"{found[bucket]:,} {bucket}"
         for bucket in sorted(found, key=lambda bucket: (order.get(bucket, order[REJECTED]), bucket))
     ]
     if size_bytes:

@@ -96,7 +96,8 @@ def read_model(folder: Path, identity: str, file: str, kind: str) -> Entry:
         warnings.append(f"pickles beside safetensors are ignored: {shown}")
     if facts.reason:
         warnings.append(facts.reason)
-    return Entry(artifact, bucket, size_bytes, None, tuple(f"{file}: {text}" for text in warnings))
+    warned = tuple(f"{file}: {text}" for text in warnings)
+    return Entry(artifact, bucket, size_bytes, None, warned, (), card.passage(str(folder / "README.md")))
 
 
 def bucket_of(facts: ModelFacts) -> str:
