@@ -31,6 +31,7 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "user_agent": ("user_agent", "useragent", "ua", "agent"),
     "bot": ("bot", "is_bot", "synthetic"),
     "operation": ("operation",),
+    "partial": ("partial",),
     "count": ("count", "result_count", "results_count", "num_results", "n_results", "total_results"),
 }  # fmt: skip
 """The fields that are read, and the columns that they are looked for in; the first that says something counts."""

@@ -183,7 +183,8 @@ def _results(
 ) -> tuple[tuple[Shown, ...] | None, list[str]]:
     if truth_of(said.get("abstained")) or count_of(said, "count") == 0:
         return (), []
-    if "results" not in said:
+    nothing_known = "abstained" in said and not said.get("results")  # it was answered, but with what is not listed
+    if "results" not in said or nothing_known or truth_of(said.get("partial")):
         return None, []
     shown: dict[str, Shown] = {}
     unknown = []

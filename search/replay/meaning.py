@@ -11,8 +11,8 @@ from sqlalchemy import Connection, func, select
 
 from graph.digest import text_digest
 from graph.home import Home
-from graph.match_graph import resolve_alias
 from graph.store import catalogue
+from graph.store.folded import read_identities
 from graph.store.tables import INTENTS
 from inference.embedder import Encoder
 from search.intents import AssignedIntent, assign_intent
@@ -92,12 +92,12 @@ class Deliveries:
     """Through which canonical capability an artifact answers a query: the nearest of those that it has."""
 
     def __init__(self, connection: Connection, encoder: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
-        aliases = catalogue.read_aliases(connection)
+        same = read_identities(connection)
         self._query_vectors = vectors
         self._uris: dict[str, Sequence[str]] = {}
         found: dict[str, set[str]] = {}
         for (artifact, _), uri in catalogue.assignments(connection).items():
-            found.setdefault(artifact, set()).add(resolve_alias(uri, aliases))
+            found.setdefault(artifact, set()).add(same.resolve("capability", uri))
         self._uris = {artifact: sorted(uris) for artifact, uris in found.items()}
         shared = {uri for uris in self._uris.values() if len(uris) > 1 for uri in uris}
         keys = {c.uri: c.vector_key for c in catalogue.all_canonical(connection) if c.uri in shared}
