@@ -70,6 +70,19 @@ class Database:
                     connection.execute(text(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})"))
                 yield connection
 
+    def overwrite(self) -> None:
+        """Write what the log of SQLite still holds back into the file, so that what was removed is nowhere any more.
+
+        Raises
+        ------
+        StoreError
+            The database refuses.
+        """
+        if self._engine.dialect.name == "sqlite":
+            with _translated(self.url), self._engine.connect() as connection:
+                raw: Any = connection.connection.driver_connection
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # outside any transaction
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
