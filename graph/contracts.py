@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from graph import event_responses, model_comparison, responses, work_responses
+from graph import event_responses, graph_responses, model_comparison, responses, work_responses
 from graph.artifacts import Artifact
 from graph.claims import Claim, ClaimReport, Evidence
 from graph.events import EVENT
@@ -28,6 +28,14 @@ CONTRACTS: Final[dict[str, type[BaseModel]]] = {
     "evaluate-models": model_comparison.EvaluateModelsResponse,
     "evaluate-search": responses.EvaluateResponse,
     "evidence": Evidence,
+    "graph-explain": graph_responses.RankExplanation,
+    "graph-export": graph_responses.GraphDocument,
+    "graph-export-report": graph_responses.GraphExportReport,
+    "graph-neighbors": graph_responses.NeighborsReport,
+    "graph-path": graph_responses.PathReport,
+    "graph-rebuild": graph_responses.RebuildReport,
+    "graph-show": graph_responses.NodeReport,
+    "graph-top": graph_responses.TopReport,
     "graph-stats": responses.GraphStats,
     "health": responses.Health,
     "lint": work_responses.LintResponse,

@@ -64,12 +64,13 @@ class ExportResponse(Document):
 
 
 class ForgetResponse(Document):
-    """The answer of `events forget`: how many searches and outcomes lost their payload; the tombstone says which."""
+    """The answer of `events forget`; `vectors` and `intents` are those of queries that nobody else asked."""
 
     dry_run: bool
     searches: int
     outcomes: int
-    tombstone: str | None
+    vectors: int
+    intents: int
     event_seq: int
 
 

@@ -14,8 +14,10 @@ from graph.constants import DAY_US, DEMAND_LEVEL, DEMAND_WINDOW_DAYS
 from graph.event_responses import DemandResponse, IntentDemand, RisingIntent, Unanswered, Unchosen
 from graph.events import now_us
 from graph.home import Home
+from graph.identities import Identities
 from graph.match_graph import NO_INTENT
 from graph.store import catalogue, log
+from graph.store.folded import read_identities
 from graph.store.tables import EVENTS
 from search.bounds import at_most, ratio_at_least
 
@@ -60,6 +62,7 @@ class Demand:
 
     since_us: int
     until_us: int
+    same: Identities
     intents: dict[str, _Asked] = field(default_factory=dict)
     artifacts: dict[str, _Offered] = field(default_factory=dict)
     before: Counter[str] = field(default_factory=Counter)
@@ -76,13 +79,13 @@ class Demand:
             if self.since_us <= time_us < self.until_us:
                 self._take_search(event)
             elif 2 * self.since_us - self.until_us <= time_us < self.since_us and event["root"] == event["id"]:
-                self.before[event["intent"] or NO_INTENT] += 1
+                self.before[self._intent(event)] += 1
         elif event["kind"] == "outcome" and self.since_us <= time_us < self.until_us:
             self._take_outcome(event)
 
     def _take_search(self, event: Mapping[str, Any]) -> None:
-        asked = self.intents.setdefault(event["intent"] or NO_INTENT, _Asked())
-        actor = event["actor"]["id"]
+        asked = self.intents.setdefault(self._intent(event), _Asked())
+        actor = self.same.resolve("actor", event["actor"]["id"])
         if event["root"] == event["id"]:  # a further page continues its search
             self.searches += 1
             asked.queries[event["query"]] += 1
@@ -91,7 +94,7 @@ class Demand:
             asked.unanswered += bool(event["abstained"])
         for result in () if event["abstained"] else event["results"]:
             if not result["repeat"]:
-                offered = self.artifacts.setdefault(result["artifact"], _Offered())
+                offered = self.artifacts.setdefault(self.same.resolve("artifact", result["artifact"]), _Offered())
                 offered.shown += 1
                 offered.actors.add(actor)
                 if not event.get("partial", False):
@@ -100,19 +103,23 @@ class Demand:
                     self._full[event["root"]] = event["id"]
 
     def _take_outcome(self, event: Mapping[str, Any]) -> None:
-        offered = self.artifacts.setdefault(event["artifact"], _Offered())
+        artifact = self.same.resolve("artifact", event["artifact"])
+        offered = self.artifacts.setdefault(artifact, _Offered())
         if event["outcome"] not in CHOSEN:
             offered.refused += 1
             return
         offered.chosen += 1
-        place = (event["search"], event["artifact"])
+        place = (event["search"], artifact)
         if place in self._chosen:
             return
         self._chosen.add(place)
-        if event["intent"] in self.intents:
-            self.intents[event["intent"]].chosen.add(event["search"])
+        if self._intent(event) in self.intents:
+            self.intents[self._intent(event)].chosen.add(event["search"])
         if event["search"] in self._full:
             self._chosen_at[event["position"]] += 1
+
+    def _intent(self, event: Mapping[str, Any]) -> str:
+        return self.same.resolve("intent", event["intent"] or NO_INTENT)
 
     def expected(self, offered: _Offered) -> float:
         """How often an artifact would have been chosen, had it been what results at its positions are on average."""
@@ -148,7 +155,7 @@ def demand_report(
 
 def read_demand(connection: Connection, since_us: int, until_us: int) -> Demand:
     """The demand of a window of the log, and the searches of the window before."""
-    demand = Demand(since_us, until_us)
+    demand = Demand(since_us, until_us, read_identities(connection))
     for event in _events(connection, 2 * since_us - until_us, until_us):
         demand.take(event)
     return demand

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
 
 from sqlalchemy import ColumnElement, Connection, delete, select
 
+from graph import actors as actors_of_log
 from graph.errors import HomeError, QueryError, UnknownArtifact
 from graph.event_responses import ExportResponse, ForgetResponse
 from graph.events import TAKEN_BACK, Tombstone, hashed_actor, new_id, now_us
 from graph.home import Home
 from graph.store import log
+from graph.store.folded import read_identities
 from graph.store.tables import EVENTS, OUTCOMES_ONCE
 from search.replay.identity import imported_actor
 from search.replay.times import read_time
@@ -136,7 +138,7 @@ def _write_lines(stream: TextIO, lines: Iterable[str]) -> int:
 
 # Taking out -------------------------------------------------------------------------------------------
 def forget_actor(home: Home, name: str, *, dry_run: bool = False) -> ForgetResponse:
-    """What was removed of an actor: the payloads of all its searches and outcomes; a tombstone stays.
+    """What was removed of an actor: all its searches and outcomes, and what is known of queries that nobody else asked.
 
     Parameters
     ----------
@@ -151,16 +153,39 @@ def forget_actor(home: Home, name: str, *, dry_run: bool = False) -> ForgetRespo
     Raises
     ------
     UnknownArtifact
-        The log has no event of such an actor.
+        The log has no event of such an actor; names the nearest.
     """
-    with home.store.writing() as connection:
-        ids = sorted(
-            {name, imported_actor(name, home.key, home.key_id).id, hashed_actor(name, home.key, home.key_id).id}
-        )
-        found = _found(connection, EVENTS.c.actor.in_(ids) & EVENTS.c.payload.is_not(None))
-        if not found:
-            raise UnknownArtifact(name, kind="event of an actor")
-        return _erase(connection, found, "forgotten on request", dry_run=dry_run)
+    with home.store.reading() as connection:
+        same = read_identities(connection)
+        ids = {
+            member
+            for id_ in (name, *_hashed(home, name))
+            for member in same.members("actor", same.resolve("actor", id_))
+        }
+        found = _found(connection, EVENTS.c.actor.in_(sorted(ids)) & EVENTS.c.payload.is_not(None))
+        present = connection.execute(select(EVENTS.c.actor).where(EVENTS.c.actor.in_(sorted(ids))).distinct())
+        actors = sorted({same.resolve("actor", str(actor)) for actor in present.scalars()})
+        seq = log.last_seq(connection)
+    kinds = [kind for _, kind in found]
+    if dry_run and found:
+        return ForgetResponse(
+            dry_run=True, searches=kinds.count("search"), outcomes=kinds.count("outcome"), vectors=0, intents=0,
+            event_seq=seq,
+        )  # fmt: skip
+    removed = [actors_of_log.forget_actor(home, actor) for actor in actors or [name]]
+    with home.store.reading() as connection:
+        seq = log.last_seq(connection)
+    return ForgetResponse(
+        dry_run=False, searches=sum(each.searches for each in removed), outcomes=sum(each.outcomes for each in removed),
+        vectors=sum(each.vectors for each in removed), intents=sum(each.intents for each in removed), event_seq=seq,
+    )  # fmt: skip
+
+
+def _hashed(home: Home, name: str) -> Iterator[str]:
+    """The ids that an identity may have in the log, under any of the home's keys."""
+    for key_id, key in home.keys.items():
+        yield imported_actor(name, key, key_id).id
+        yield hashed_actor(name, key, key_id).id
 
 
 def take_back(home: Home, batch: str, *, dry_run: bool = False) -> ForgetResponse:
@@ -177,26 +202,22 @@ def take_back(home: Home, batch: str, *, dry_run: bool = False) -> ForgetRespons
         found = _found(connection, EVENTS.c.payload.is_not(None) & of_batch(batch))
         if not found:
             raise UnknownArtifact(batch, kind="event of an import")
+        kinds = [kind for _, kind in found]
         if not dry_run:
             ids = [event for event, _ in found]
             for start in range(0, len(ids), _IN_CHUNK):
                 places = OUTCOMES_ONCE.c.event.in_(ids[start : start + _IN_CHUNK])
                 connection.execute(delete(OUTCOMES_ONCE).where(places))
-        return _erase(connection, found, TAKEN_BACK, dry_run=dry_run)
+            log.erase_events(
+                connection, Tombstone(id=new_id("ts"), time_us=now_us(), erased=tuple(ids), reason=TAKEN_BACK)
+            )
+        return ForgetResponse(
+            dry_run=dry_run, searches=kinds.count("search"), outcomes=kinds.count("outcome"), vectors=0, intents=0,
+            event_seq=log.last_seq(connection),
+        )  # fmt: skip
 
 
 def _found(connection: Connection, condition: ColumnElement[bool]) -> list[tuple[str, str]]:
     """Id and kind of each event."""
     query = select(EVENTS.c.id, EVENTS.c.kind).where(condition).order_by(EVENTS.c.seq)
     return [(str(row.id), str(row.kind)) for row in connection.execute(query)]
-
-
-def _erase(connection: Connection, found: Sequence[tuple[str, str]], reason: str, *, dry_run: bool) -> ForgetResponse:
-    tombstone = Tombstone(id=new_id("tb"), time_us=now_us(), erased=tuple(id_ for id_, _ in found), reason=reason)
-    if not dry_run:
-        log.erase_events(connection, tombstone)
-    kinds = [kind for _, kind in found]
-    return ForgetResponse(
-        dry_run=dry_run, searches=kinds.count("search"), outcomes=kinds.count("outcome"),
-        tombstone=None if dry_run else tombstone.id, event_seq=log.last_seq(connection),
-    )  # fmt: skip

@@ -389,7 +389,7 @@ def test_a_forgotten_actor_does_not_come_back_with_the_next_import(small: Home) 
     assert _times(small, "ann/small-eyes") == 1
     assert _skipped(_import(small, path)) == {"already_imported": 2}
     assert _times(small, "ann/small-eyes") == 1
-    with pytest.raises(UnknownArtifact, match="no event of an actor"):
+    with pytest.raises(UnknownArtifact, match="no actor"):
         forget_actor(small, "ann")
 
 

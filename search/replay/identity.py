@@ -29,13 +29,14 @@ class ImportedIds:
     Parameters
     ----------
     home : Home
-        Gives the key.
+        Gives the key: the oldest, so that an actor has one voice and a row one id after a change of keys.
     taken_back : container of str
         Ids of earlier imports that were taken back; see `read_taken_back`.
     """
 
     def __init__(self, home: Home, taken_back: Container[str] = ()) -> None:
-        self._key, self._key_id, self._taken_back = home.key, home.key_id, taken_back
+        self._key_id, self._key = next(iter(home.keys.items()))  # the oldest: ids outlive a change of keys
+        self._taken_back = taken_back
         self._actors: dict[str, Actor] = {"": ANONYMOUS, "anonymous": ANONYMOUS}
         self._made: Counter[str] = Counter()
 
