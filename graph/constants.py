@@ -75,6 +75,10 @@ VOTE_LEAST_SIMILARITY: Final = 0.5
 """Intents less similar than this do not vote (cosine of query vectors)."""
 ACTOR_EPSILON: Final = VOTE_WEIGHT * ACTOR_CAP / (1.0 + SHRINK_ACTORS)
 """ε: the most that one actor changes a fused score (proof: docs/formulas.md)."""
+DEMAND_WINDOW_DAYS: Final = 28
+"""The demand report looks at this many days, and compares them with as many before."""
+DEMAND_LEVEL: Final = 0.95
+"""Level of the demand report's one-sided bounds; for what rises, of all intents together."""
 INTENT_SIMILARITY: Final = 0.80
 """Queries at least this similar share an intent (cosine)."""
 CANONICAL_SIMILARITY: Final = 0.80

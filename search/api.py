@@ -24,6 +24,7 @@ from graph.events import Actor
 from graph.home import Home
 from graph.policy_file import named_policy
 from graph.responses import ArtifactReport, Health, OutcomeResponse, SearchResponse
+from search.bots import is_bot
 from search.different import find_different
 from search.engine import Engine, open_engine
 from search.memory import SearchRequest
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from inference.embedder import Encoder
 
 SYNTHETIC_HEADER: Final = "matchgraph-synthetic"
-_BOTS: Final = ("bot", "crawler", "spider", "slurp", "preview", "monitor")
 _PROBLEM: Final = "application/problem+json"
 _IS_HEAD: Final = "matchgraph.head"
 BODY_MAX_BYTES: Final = 65_536
@@ -173,12 +173,11 @@ def _asked(
 def _caller(request: Request) -> Caller:
     """Who calls: anonymous until keys and sessions come; bots, prefetch and marked calls are synthetic."""
     headers = request.headers
-    agent = headers.get("user-agent", "").lower()
     prefetch = "prefetch" in (headers.get("sec-purpose", "") + headers.get("purpose", "")).lower()
     marked = headers.get(SYNTHETIC_HEADER, "").lower() in _TRUE
     service: Service = request.app.state.service
     looked = marked or prefetch or _IS_HEAD in request.scope
-    synthetic = looked or any(word in agent for word in _BOTS) or service.home.settings.synthetic
+    synthetic = looked or is_bot(headers.get("user-agent", "")) or service.home.settings.synthetic
     return Caller("api", Actor(id="anonymous"), synthetic)
 
 
