@@ -202,7 +202,7 @@ def _capabilities(
     capabilities = [main]
     for tool in tools:
         if tool.description:
-            identity = unused_id(tool.name, [known.id for known in capabilities])
+            identity = unused_id(tool.name, {known.id for known in capabilities})
             own = task_of_description(tool.description)
             capabilities.append(
                 Capability(
