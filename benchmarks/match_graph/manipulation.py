@@ -267,7 +267,7 @@ def run(clicks: int) -> dict[str, Any]:
     """All attacks, each in a world of its own."""
     settings = Settings(home=Path(tempfile.gettempdir()))
     encoder = open_encoder(settings.encoder, threads=settings.threads)
-    found: dict[str, Any] = {"clicks": clicks, "epsilon": ACTOR_EPSILON}
+    found: dict[str, Any] = {"repetitions": clicks, "epsilon": ACTOR_EPSILON}
     for name in ("clicks", "clicks_where_it_is_closest", "dismissals", "collusion"):
         with tempfile.TemporaryDirectory() as folder:
             world = World(Path(folder), encoder)
