@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from cli.session import DatabaseOption, HomeOption, JsonOption, opened
 from cli.verify_commands import BudgetOption, print_counts, verify
 
 if TYPE_CHECKING:
+    from graph.artifacts import Artifact
     from graph.work_responses import BuildResponse, IngestResponse
 
 EXIT_PARTLY = 4
@@ -24,24 +26,48 @@ def register(app: typer.Typer) -> None:
 
 
 def ingest(
-    sources: Annotated[list[Path], typer.Argument(help="Manifests, model folders, a model cache, catalogues.")],
+    sources: Annotated[
+        list[Path],
+        typer.Argument(help="Manifests, models, a model cache, pages, catalogues, tables of results, MCP manifests."),
+    ],
     kind: Annotated[str | None, typer.Option("--kind", help="Kind of source, where it is not detected.")] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="field=column,… of a CSV or JSON Lines catalogue whose columns have other names."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be read; store nothing.")] = False,
     json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
 ) -> None:  # fmt: skip
     """Read sources into the catalogue; ends with an inventory that adds up.
 
     Example: matchgraph ingest examples/artifacts ~/.cache/huggingface/hub
+
+    Example: matchgraph ingest models.csv --map id=model_id,description=Summary --dry-run
     """
     from search.reports import ingest_response
 
-    with opened(home, db) as found, progress() as tell:
-        answer = ingest_response(found, sources, kind, tell)
+    mapping = _mapping(map_)
+    with nullcontext() if dry_run else opened(home, db) as found, progress() as tell:
+        answer = ingest_response(found, sources, kind, tell, mapping)
     if json_:
         print_json(answer)
     else:
         print_ingest(answer)
     if answer.rejected or answer.left_out:
         raise typer.Exit(EXIT_PARTLY if answer.accepted else 1)
+
+
+def _mapping(texts: list[str] | None) -> dict[str, str] | None:
+    """Column by field; a malformed map is a mistake in the command's use."""
+    if not texts:
+        return None
+    from graph.errors import InputError
+    from indexer.sources import CSV_FIELDS, parse_map
+
+    try:
+        return parse_map(texts, CSV_FIELDS)
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def build(
@@ -115,10 +141,30 @@ def print_ingest(answer: IngestResponse) -> None:
         note(f"warning: {warning}")
     if len(answer.warnings) > 20:
         note(f"… and {len(answer.warnings) - 20} more warnings (--json lists all)")
+    for artifact in answer.preview:
+        print_preview(artifact)
     say(render_inventory(answer.inventory, answer.size_bytes))
+    if answer.dry_run:
+        say(f"a dry run: nothing was stored, {len(answer.rejected)} rejected")
+        return
     say(f"{answer.added} new, {answer.changed} changed, {answer.unchanged} as before, {len(answer.rejected)} rejected")
     if answer.accepted:
         note("next: matchgraph build")
+
+
+def print_preview(artifact: Artifact) -> None:
+    """Print an artifact as it would be stored: what was read into which field."""
+    given = {
+        "type": artifact.type, "license": artifact.license, "library": artifact.library, "family": artifact.family,
+        "params": f"{artifact.params:,}" if artifact.params is not None else None, "url": artifact.url,
+        "tasks": ", ".join(dict.fromkeys(capability.task for capability in artifact.capabilities)),
+        "capabilities": len(artifact.capabilities),
+        "claims": sum(claim.metric != "runs" for claim in artifact.claims), "description": artifact.description,
+    }  # fmt: skip
+    say(shorten(f"{artifact.id} ({artifact.name})" if artifact.name != artifact.id else artifact.id, 80))
+    for name, value in given.items():
+        if value not in (None, ""):
+            say(f"  {name:<13}{shorten(str(value), 64)}")
 
 
 def print_build(answer: BuildResponse, *, report: bool) -> None:

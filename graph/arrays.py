@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.walks import Node, Path, path_nodes
+from graph.walks import Node, NodeKind, Path
 
 By = Literal["outcomes", "deliveries"]
 """What an edge weighs: what outcomes say of it, or how often searches delivered along it."""
@@ -63,11 +63,15 @@ def join_paths(
     nodes : sequence of Node
         All nodes of the paths, and any others.
     """
-    number = {node: i for i, node in enumerate(nodes)}
-    steps = np.array([[number[node] for node in path_nodes(path)] for path in paths], np.int64).reshape(-1, 3)
+    number: dict[NodeKind, dict[str, int]] = {"intent": {}, "capability": {}, "artifact": {}}
+    for i, node in enumerate(nodes):
+        number[node.kind][node.id] = i
+    steps = np.array(
+        [[places[path[i]] for path in paths] for i, places in enumerate(number.values())], np.int64
+    ).reshape(3, -1)
     counts = np.array([deliveries.get(path, 0) for path in paths], np.int64)
     sums = np.array([walk.get(path, 0.0) for path in paths], np.float64)
-    codes = np.concatenate([steps[:, 0] * len(nodes) + steps[:, 1], steps[:, 1] * len(nodes) + steps[:, 2]])
+    codes = np.concatenate([steps[0] * len(nodes) + steps[1], steps[1] * len(nodes) + steps[2]])
     edges, places = np.unique(codes, return_inverse=True)
     total = np.zeros(len(edges), np.int64)
     np.add.at(total, places, np.concatenate([counts, counts]))

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Edge", "MatchGraph", "Neighbour", "Node", "NodeKind", "build_match_graph", "read_match_graph"]
 _NOBODY: Final = Support(0.0, 0.0, frozenset())
+_NEXT_TO: Final[Mapping[NodeKind, tuple[tuple[NodeKind, int], ...]]] = {
+    "intent": (("capability", 1),), "capability": (("intent", 0), ("artifact", 2)), "artifact": (("capability", 1),),
+}  # fmt: skip
+"""What a node of each kind has edges with, and where that stands in a path."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,11 @@ class MatchGraph:
         return self.fold.seekers()
 
     @cached_property
+    def artifacts_of_actors(self) -> Counter[str]:
+        """How many artifacts each actor has a vote on."""
+        return Counter(actor for votes in self.votes.values() for actor in {each.vote.actor for each in votes})
+
+    @cached_property
     def searches(self) -> Counter[str]:
         """Searches of each intent."""
         return self.fold.searches()
@@ -97,19 +106,22 @@ class MatchGraph:
 
     def paths_at(self, node: Node) -> dict[Path, Edge]:
         """What went along each path through a node."""
-        return {path: self._edge(path) for path in self._through.get(node, ())}
+        return {path: self._edge(path) for path in self._through[node.kind].get(node.id, ())}
 
     def _edge(self, path: Path) -> Edge:
         walks = self.walks
         return Edge(self.deliveries[path], walks.supports.get(path, _NOBODY), walks.weights.get(path, 0.0))
 
     @cached_property
-    def _through(self) -> dict[Node, list[Path]]:
-        """The paths through each node, sorted."""
-        found: dict[Node, list[Path]] = {}
+    def _through(self) -> dict[NodeKind, dict[str, list[Path]]]:
+        """The paths through each node, by kind and id, sorted."""
+        found: dict[NodeKind, dict[str, list[Path]]] = {"intent": {}, "capability": {}, "artifact": {}}
+        intents, capabilities, artifacts = found.values()
         for path in self._paths:
-            for node in path_nodes(path):
-                found.setdefault(node, []).append(path)
+            intent, uri, artifact = path
+            intents.setdefault(intent, []).append(path)
+            capabilities.setdefault(uri, []).append(path)
+            artifacts.setdefault(artifact, []).append(path)
         return found
 
     @cached_property
@@ -130,7 +142,8 @@ class MatchGraph:
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
         """All nodes: those on paths, and intents whose searches delivered nothing."""
-        return tuple(sorted({*self._through, *(Node("intent", intent) for intent in self.searches)}))
+        ids = {**self._through, "intent": {*self._through["intent"], *self.searches}}
+        return tuple(Node(kind, id_) for kind in sorted(KINDS) for id_ in sorted(ids[kind]))
 
     @cached_property
     def _known(self) -> frozenset[Node]:
@@ -164,10 +177,20 @@ class MatchGraph:
 
     def neighbours_of(self, node: Node) -> list[Neighbour]:
         """The nodes joined to a node of this graph by an edge; see `neighbors`."""
+        deliveries: Counter[Node] = Counter()
+        supports: dict[Node, list[Support]] = {}
+        for path in self._through[node.kind].get(node.id, ()):
+            support = self.walks.supports.get(path)
+            for kind, place in _NEXT_TO[node.kind]:
+                near = Node(kind, path[place])
+                deliveries[near] += self.deliveries[path]
+                if support is not None:
+                    supports.setdefault(near, []).append(support)
+        order = KINDS.index(node.kind)
         found = [
-            Neighbour(b if a == node else a, a == node, edge.deliveries, edge.support.weight, len(edge.support.actors))
-            for (a, b), edge in _joined(self.paths_at(node), (0, 1), (1, 2)).items()
-            if node in (a, b)
+            Neighbour(near, KINDS.index(near.kind) > order, count, support.weight, len(support.actors))
+            for near, count in deliveries.items()
+            for support in (_added(supports.get(near, ())),)
         ]
         return sorted(found, key=lambda each: (-each.weight, -each.deliveries, each.node))
 
@@ -240,11 +263,15 @@ def _joined(paths: Mapping[Path, Edge], *ends: tuple[int, int]) -> dict[tuple[No
 
 
 def _sum_of(edges: Sequence[Edge]) -> Edge:
-    supports = [edge.support for edge in edges]
-    actors = frozenset[str]().union(*(support.actors for support in supports))
-    positive, negative = exact_sum(s.positive for s in supports), exact_sum(s.negative for s in supports)
     deliveries = sum(edge.deliveries for edge in edges)
-    return Edge(deliveries, Support(positive, negative, actors), exact_sum(edge.walk for edge in edges))
+    return Edge(deliveries, _added([edge.support for edge in edges]), exact_sum(edge.walk for edge in edges))
+
+
+def _added(supports: Sequence[Support]) -> Support:
+    if not supports:
+        return _NOBODY
+    positive, negative = exact_sum(s.positive for s in supports), exact_sum(s.negative for s in supports)
+    return Support(positive, negative, frozenset[str]().union(*(support.actors for support in supports)))
 
 
 def _weights(edge: Edge) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from graph.artifacts import Artifact
 from graph.claims import ClaimReport, Evidence, Span
 from graph.responses import Document
 
@@ -140,7 +141,8 @@ class Problem(Document):
 class IngestResponse(Document):
     """The answer of `ingest`; the inventory's counts sum to `found` = accepted + rejected + passed over.
 
-    `left_out` are parts (a capability, a claim) of accepted artifacts that were rejected.
+    `left_out` are parts (a capability, a claim) of accepted artifacts that were rejected. In a dry run nothing is
+    stored: added, changed and unchanged are 0, and `preview` has the first artifacts as they were read.
     """
 
     found: int
@@ -154,6 +156,8 @@ class IngestResponse(Document):
     warnings: tuple[str, ...]
     inventory: dict[str, int]
     size_bytes: int
+    dry_run: bool = False
+    preview: tuple[Artifact, ...] = ()
 
 
 class Refused(Document):
@@ -204,9 +208,11 @@ class LintFlag(Document):
 
 
 class LintIgnored(Document):
-    """A finding that a comment in the text sets aside, with the reason given there."""
+    """A finding ("refuted METRIC", or a flag) that a comment in the text sets aside, with the reason given there."""
 
     fingerprint: str
+    finding: str = ""
+    line: int | None = None
     reason: str
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -14,6 +14,7 @@ from graph.artifacts import Artifact
 from graph.errors import SourceError
 from graph.events import CatalogueEvent, new_id, now_us
 from graph.home import Home
+from graph.score_inputs import score_facts
 from graph.store.catalogue import Saved, save_artifacts
 from graph.store.log import append_events
 from indexer.claims import with_claims, with_implied_claims
@@ -22,13 +23,16 @@ from indexer.sources import Entry, read_source
 
 SAVE_BATCH: Final = 200
 """Artifacts saved in one transaction."""
+MOST_PREVIEWED: Final = 3
+"""Artifacts that a dry run shows."""
 
 
 @dataclass(frozen=True)
 class IngestReport:
     """What an ingest found.
 
-    accepted + rejected + passed_over = found = the sum of `inventory`; added + changed + unchanged = accepted.
+    accepted + rejected + passed_over = found = the sum of `inventory`; added + changed + unchanged = accepted, and are
+    0 in a dry run, whose first artifacts are in `preview`.
     `passed_over` counts what is no artifact and no mistake (a cached data set); `left_out` are parts of accepted
     artifacts that were rejected (a capability, a claim).
     """
@@ -44,28 +48,36 @@ class IngestReport:
     warnings: tuple[str, ...]
     inventory: dict[str, int]
     size_bytes: int
+    preview: tuple[Artifact, ...] = ()
 
 
 def ingest(
-    home: Home, paths: Sequence[Path], *, kind: str | None = None, on_progress: OnProgress = silent
+    home: Home | None,
+    paths: Sequence[Path],
+    *,
+    kind: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    on_progress: OnProgress = silent,
 ) -> IngestReport:
     """Read sources into the catalogue; what this found, adding up.
 
     Parameters
     ----------
     home
-        Whose catalogue.
+        Whose catalogue; None reads and stores nothing, a dry run.
     paths
         Files and folders.
     kind
         Kind of all of them; None detects each.
+    mapping
+        Column by field of a catalogue's fields.
     on_progress
         Hears after every thing found.
     """
     tally = _Tally(home, on_progress)
     try:
         for path in paths:
-            for entry in _entries(path, kind):
+            for entry in _entries(path, kind, mapping):
                 tally.take(entry)
     finally:  # also on Ctrl-C: what was read is kept
         tally.save()
@@ -75,9 +87,10 @@ def ingest(
 class _Tally:
     """Counts entries and saves their artifacts in batches."""
 
-    def __init__(self, home: Home, on_progress: OnProgress) -> None:
+    def __init__(self, home: Home | None, on_progress: OnProgress) -> None:
         self._home, self._on_progress = home, on_progress
         self._waiting: dict[str, Artifact] = {}
+        self._preview: list[Artifact] = []
         self._saved: Counter[str] = Counter()
         self._inventory: Counter[str] = Counter()
         self._rejected: list[SourceError] = []
@@ -105,7 +118,9 @@ class _Tally:
 
     def save(self) -> None:
         batch, self._waiting = list(self._waiting.values()), {}
-        if not batch:
+        if self._home is None:
+            self._preview += batch[: MOST_PREVIEWED - len(self._preview)]
+        if not batch or self._home is None:
             return
         with self._home.store.writing() as connection:
             saved = save_artifacts(connection, batch)
@@ -119,7 +134,7 @@ class _Tally:
             unchanged=self._saved["unchanged"], rejected=tuple(self._rejected),
             passed_over=found - self._accepted - len(self._rejected), left_out=tuple(self._left_out),
             warnings=tuple(self._warnings), inventory=dict(sorted(self._inventory.items())),
-            size_bytes=self._size_bytes,
+            size_bytes=self._size_bytes, preview=tuple(self._preview),
         )  # fmt: skip
 
     def _note_repeat(self, artifact: Artifact) -> None:
@@ -131,10 +146,10 @@ class _Tally:
             self._places[artifact.id] = place
 
 
-def _entries(path: Path, kind: str | None) -> Iterable[Entry]:
+def _entries(path: Path, kind: str | None, mapping: Mapping[str, str] | None) -> Iterable[Entry]:
     """The entries of a source; a source that cannot be read at all is one rejected entry."""
     try:
-        yield from read_source(path, kind)
+        yield from read_source(path, kind, mapping=mapping)
     except SourceError as error:
         yield Entry(artifact=None, bucket="rejected", size_bytes=0, problem=error, warnings=())
 
@@ -149,10 +164,7 @@ def _tell_changes(connection: Connection, batch: Sequence[Artifact], saved: Save
     events = [
         CatalogueEvent(
             id=new_id("ce"), time_us=time_us, action=action, subject=artifact.id,
-            detail={
-                "name": artifact.name, "type": artifact.type, "released": artifact.released,
-                "signals": artifact.signals.model_dump(exclude_none=True),
-            },
+            detail={"name": artifact.name, **score_facts(artifact)},
         )
         for action, artifact in changes
     ]  # fmt: skip

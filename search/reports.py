@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -38,14 +38,20 @@ from inference.work.reproduce import reproduce
 from search.facts import read_facts
 
 
-def ingest_response(home: Home, sources: Sequence[Path], kind: str | None, on_progress: OnProgress) -> IngestResponse:
-    """Read sources into the catalogue; see `indexer.pipeline.ingest`."""
-    report = ingest(home, sources, kind=kind, on_progress=on_progress)
+def ingest_response(
+    home: Home | None,
+    sources: Sequence[Path],
+    kind: str | None,
+    on_progress: OnProgress,
+    mapping: Mapping[str, str] | None = None,
+) -> IngestResponse:
+    """Read sources into the catalogue, or without a home only show what would be; see `indexer.pipeline.ingest`."""
+    report = ingest(home, sources, kind=kind, mapping=mapping, on_progress=on_progress)
     return IngestResponse(
         found=report.found, accepted=report.accepted, added=report.added, changed=report.changed,
         unchanged=report.unchanged, rejected=tuple(map(_problem, report.rejected)), passed_over=report.passed_over,
         left_out=tuple(map(_problem, report.left_out)), warnings=report.warnings, inventory=report.inventory,
-        size_bytes=report.size_bytes,
+        size_bytes=report.size_bytes, dry_run=home is None, preview=report.preview,
     )  # fmt: skip
 
 

@@ -269,3 +269,29 @@ def test_applying_an_event_costs_at_most_a_millisecond_beyond_its_durable_write(
     for part in (times[:150], times[150:]):
         folded, bare = (sorted(side)[15] for side in zip(*part, strict=True))
         assert folded - bare <= 0.001  # tenth percentiles: what other processes take is not our cost
+
+
+def test_a_full_disk_is_one_clear_line_and_loses_nothing(home: Home) -> None:
+    append(home, make_search(["a"]))
+    with home.store.reading() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match="full: check that it is writable and has room"):
+        append(home, *(make_search([f"a{n}"], query="long " * 300) for n in range(400)))
+    with home.store.reading() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+        assert (log.last_seq(connection), log.check_event_chain(connection)) == (1, 1)
+        assert log.read_fold(connection) == log.refold(connection)
+    assert append(home, make_search(["a"])) == 2  # and the log goes on
+
+
+def test_a_clock_that_goes_back_changes_nothing_but_ages(home: Home) -> None:
+    search = make_search(["a"], time_us=DAY_0_US)
+    late = make_outcome(search, "a", "select", time_us=DAY_0_US - 5_000_000)  # before the search itself
+    append(home, search, late)
+    append(home, make_outcome(search, "a", "success", time_us=DAY_0_US - 9_000_000))
+    counts = stored_fold(home)
+    assert [vote.outcome for vote in counts.votes.values()] == ["success"]
+    with home.store.reading() as connection:
+        assert log.refold(connection) == counts
+        assert log.check_event_chain(connection) == 3

@@ -143,7 +143,7 @@ def test_ctrl_c_in_ingest_keeps_what_was_read(
         write_manifest(place, f"m{number}")
     real = ingest_module.read_source
 
-    def interrupted(path: Path, kind: str | None = None) -> Iterator[Entry]:
+    def interrupted(path: Path, kind: str | None = None, **options: object) -> Iterator[Entry]:
         for number, entry in enumerate(real(path, kind)):
             if number == after:
                 raise KeyboardInterrupt

@@ -53,6 +53,15 @@ def test_all_200_are_listed_in_the_right_bucket(cache: tuple[Path, Expected, lis
         assert (entry.artifact is None) == (entry.problem is not None) or entry.bucket == "not a model"
 
 
+def test_cards_of_cached_models_are_passages_in_place(cache: tuple[Path, Expected, list[Entry]]) -> None:
+    _, _, entries = cache
+    passages = [passage for entry in entries for passage in entry.passages]
+    with_card = sum(entry.artifact is not None and entry.artifact.has_card for entry in entries)
+    assert len(passages) == with_card > 0
+    for passage in passages:
+        assert Path(passage.file).read_text(encoding="utf-8")[passage.start :] == passage.text
+
+
 def test_inventory_adds_up(cache: tuple[Path, Expected, list[Entry]]) -> None:
     _, _, entries = cache
     counts = Counter(entry.bucket for entry in entries)

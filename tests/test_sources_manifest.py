@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph.artifacts import Artifact
+from indexer.passages import Passage
 from indexer.sources import ERRORS, WARNINGS, Entry, parse_manifests, read_source, validate_manifests
 from indexer.sources.manifest import Parsed
 
@@ -377,3 +378,68 @@ def test_any_manifest_gives_an_artifact_or_a_reason(
             entry = parsed.as_entry()
             assert (entry.artifact is None) == (entry.problem is not None)
             assert all(problem.code in ERRORS or problem.code in WARNINGS for problem in parsed.problems)
+            for passage in parsed.passages:
+                assert_placed(passage, text)
+            if parsed.artifact is not None:
+                said = [parsed.artifact.description, *(c.description for c in parsed.artifact.capabilities)]
+                assert {passage.text for passage in parsed.passages} <= set(said)
+
+
+TEXTS = """artifact:
+  name: wren
+  license: mit
+  description: 'It''s small:
+    5.6M parameters.'
+capabilities:
+  - name: Sing & count
+    description: >-
+      Counts   up to
+      ten.
+    unique: "Says \\"hi\\" \\u00e9."
+    vs_alternatives: |
+      Better than *lark*.
+  - {name: broken, task: nothing, description: not read}
+"""
+
+
+def assert_placed(passage: Passage, raw: str) -> None:
+    for position, char in enumerate(passage.text):
+        there = raw[passage.span(position, position + 1).start]
+        assert there in (char, "\\") or (char == " " and there.isspace())
+
+
+def test_texts_are_passages_in_place() -> None:
+    (parsed,) = parse_manifests(TEXTS, "m.yml")
+    assert parsed.artifact is not None
+    assert [(p.text, p.capability) for p in parsed.passages] == [
+        ("It's small: 5.6M parameters.", None), ("Counts up to ten.", "sing-count"),
+        ('Says "hi" é.', "sing-count"), ("Better than *lark*.", "sing-count"),
+    ]  # fmt: skip
+    for passage in parsed.passages:
+        assert_placed(passage, TEXTS)
+
+
+def test_texts_and_claims_of_json_are_in_place_too() -> None:
+    raw = json.dumps(
+        {"artifact": {"name": "😀 wren", "description": "Has\t😀\n5.6M."},
+         "capabilities": [{"name": "a", "description": "b"}],
+         "claims": [{"metric": "parameters", "value": "5.6M"}]}
+    )  # fmt: skip
+    assert "\\ud83d" in raw
+    (parsed,) = parse_manifests(raw, "m.json", is_json=True)
+    assert parsed.artifact is not None
+    assert [passage.text for passage in parsed.passages] == ["Has 😀 5.6M.", "b"]
+    for passage in parsed.passages:
+        assert_placed(passage, raw)
+    (claim,) = parsed.artifact.claims
+    assert claim.span is not None and json.loads(raw[claim.span.start : claim.span.end])["metric"] == "parameters"
+
+
+def test_unfragile_texts_are_passages_of_their_new_fields() -> None:
+    raw = (
+        "unfragile_version: '1.0'\nartifact: {name: w, type: model}\n"
+        "capabilities:\n- {id: a, name: A, unique_aspect: Sings.}\n"
+    )
+    (parsed,) = parse_manifests(raw, "u.yml")
+    (passage,) = parsed.passages
+    assert (passage.text, passage.capability, raw[passage.start : passage.start + 6]) == ("Sings.", "a", "Sings.")

@@ -50,6 +50,13 @@ def card_of(folder: Path) -> Card:
     return read_card(list_files(folder))
 
 
+def test_text_of_the_card_is_a_passage_in_place(tmp_path: Path) -> None:
+    (passage,) = entry_of(model(tmp_path / "tiny")).passages
+    assert CARD.endswith(passage.text) and passage.start == len(CARD) - len(passage.text) > 0
+    assert (passage.markup, passage.file) == ("markdown", str(tmp_path / "tiny" / "README.md"))
+    assert entry_of(model(tmp_path / "mute", card=None)).passages == ()
+
+
 def test_facts_come_from_files_and_words_from_the_card(tmp_path: Path) -> None:
     entry = entry_of(model(tmp_path / "tiny"))
     artifact = entry.artifact
@@ -245,7 +252,7 @@ def test_folder_of_models_gives_one_entry_each(tmp_path: Path) -> None:
 
 
 def test_path_that_is_nothing_says_what_would_be(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="neither a model"):
+    with pytest.raises(SourceError, match="no model, model cache"):
         detect_kind(tmp_path)
     with pytest.raises(SourceError, match="nothing is there"):
         detect_kind(tmp_path / "x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,24 @@ def test_broken_metadata_is_a_warning_and_the_text_is_kept(tmp_path: Path) -> No
     entry = read(tmp_path, "---\nlicense: [\n---\nTells wrens from larks.\n")
     assert entry.artifact is not None and entry.passages[0].text == "Tells wrens from larks.\n"
     assert "its metadata cannot be read" in entry.warnings[0]
+
+
+PIECES = (
+    "#", "# ", "# a ", "|", "| ", "|---|", "|---| ", "[", "[a](", "](", "*", "`", "<", "\\", " ", "-", "=", "a. ",
+    "A vs B\n",
+    "| Feature | A | B |\n", "Unique: ", "backed by ", "apache ", "general public license ", "generates a ", "A-1 and ",
+    "\n", "\r", "---\n", "+1 more capabilities\n", '"', "😀",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_text_that_repeats_itself_is_read_in_linear_time(tmp_path: Path, piece: str) -> None:
+    begun = time.perf_counter()
+    for head in ("", "A vs B\n| Feature | A | B |\n|---|---|---|\nA Capabilities\n"):
+        file = tmp_path / "page.md"
+        file.write_text(head + "x " + piece * (200_000 // len(piece)) + "x")
+        list(read_source(file))
+    assert time.perf_counter() - begun < 20  # a quadratic one takes minutes
 
 
 def test_folder_without_pages_is_an_error(tmp_path: Path) -> None:

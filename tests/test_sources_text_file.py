@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import codecs
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from graph.errors import SourceError
+from indexer.sources import read_source
 from indexer.sources.text_file import read_text_file
 
 TEXT = "Größe: 5,6 Mio. Parameter — für Geräte mit wenig Speicher, schön und schnell übertragen.\r\nZweite Zeile.\n"
@@ -71,10 +75,53 @@ def test_unreadable_files_are_errors(tmp_path: Path) -> None:
             read_text_file(path, "x")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_file_without_permission_is_an_error(tmp_path: Path) -> None:
-    file = tmp_path / "closed.md"
-    file.write_text("text")
-    file.chmod(0)
-    with pytest.raises(SourceError, match="ermission"):
-        read_text_file(file, "closed.md")
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Without root's right to read everything."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def problems_of(path: Path, kind: str | None) -> list[SourceError]:
+    try:
+        return [entry.problem for entry in read_source(path, kind) if entry.problem is not None]
+    except SourceError as error:
+        return [error]
+
+
+def test_what_may_not_be_read_is_one_error_each() -> None:
+    with tempfile.TemporaryDirectory() as made:  # pytest's own folders are closed to others
+        top = Path(made)
+        top.chmod(0o755)
+        for name in ("closed.md", "closed.csv", "closed.txt", "closed.yaml", "closed.jsonl"):
+            (top / name).write_text("text")
+            (top / name).chmod(0)
+        (top / "closed").mkdir(mode=0)
+        (top / "zoo" / "a").mkdir(parents=True)
+        (top / "zoo" / "closed").mkdir(mode=0)
+        (top / "zoo" / "a" / "model.yml").write_text("description: A model.\n")
+        for path, kind in (
+            (top, None),
+            (top / "zoo", None),
+            (top / "closed", "mcp"),
+            *((f, None) for f in top.iterdir()),
+        ):
+            problems_of(path, kind)  # imports what another user may not
+        kinds = {"closed": [None, "manifest", "model", "page", "mcp", "open_model_zoo", "apibench"]}
+        for path in sorted(top.glob("closed*")):
+            for kind in kinds.get(path.name, [None]):
+                with as_nobody():
+                    problems = problems_of(path, kind)
+                assert len(problems) == 1 and "\n" not in str(problems[0]), (path, kind)
+                assert str(path) in str(problems[0])
+        with as_nobody():
+            good, bad = read_source(top / "zoo")
+        assert good.artifact is not None and bad.problem is not None and bad.problem.file == str(top / "zoo" / "closed")
+        for folder in (top / "closed", top / "zoo" / "closed"):
+            folder.chmod(0o755)

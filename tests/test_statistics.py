@@ -166,6 +166,20 @@ def test_neighbours_come_strongest_first() -> None:
     assert match_graph.neighbors(X1) == match_graph.neighbors(f"capability:{X1}")
 
 
+@given(st.integers(0, 10_000), st.integers(1, 9))
+def test_neighbours_are_the_ends_of_edges(seed: int, size: int) -> None:
+    match_graph = build(seed, size)
+    G = match_graph.to_networkx()
+    for node in match_graph.nodes:
+        expected = {(b, True): data for _, b, data in G.out_edges(node.key, data=True)}
+        expected |= {(a, False): data for a, _, data in G.in_edges(node.key, data=True)}
+        found = {(near.node.key, near.forward): near for near in match_graph.neighbours_of(node)}
+        assert found.keys() == expected.keys()
+        for end, near in found.items():
+            assert (near.deliveries, near.actors) == (expected[end]["deliveries"], expected[end]["actors"])
+            assert near.weight == pytest.approx(expected[end]["weight"], abs=1e-12)
+
+
 def test_an_unknown_node_names_the_nearest() -> None:
     with pytest.raises(UnknownArtifact, match="no node 'in_11': did you mean in_1, in_2") as caught:
         by_hand().neighbors("in_11")
@@ -183,6 +197,27 @@ def test_an_explanation_adds_up() -> None:
     ]  # fmt: skip
     assert explanation.shrink == pytest.approx(2 / 6)
     assert (explanation.success.successes, explanation.success.mean) == (1, pytest.approx(2 / 3))
+
+
+def test_a_crowd_that_came_for_one_artifact_alone_is_seen() -> None:
+    events = []
+    for number in range(30):
+        search = make_search(["a", "b", "c"], actor=f"user {number}", time_us=DAY_0_US - number * DAY_US)
+        events += [
+            search,
+            *(make_outcome(search, name, time_us=search.time_us + 1) for name in "abc" if name != "a" or number < 5),
+        ]
+    for number in range(20):
+        search = make_search(["a"], actor=f"hired {number}", time_us=DAY_0_US - 7 * DAY_US)
+        events += [search, make_outcome(search, "a", time_us=search.time_us + number)]
+    match_graph = build_match_graph(fold(events), NOW)
+    crowd, honest = explain_artifact(match_graph, "a").crowd, explain_artifact(match_graph, "b").crowd
+    assert (crowd.voters, crowd.only_here, crowd.only_here_elsewhere, crowd.busiest_day_voters) == (25, 20, 0.0, 20)
+    assert (honest.voters, honest.only_here, honest.only_here_elsewhere, honest.busiest_day_voters) == (30, 0, 0.4, 1)
+    assert honest.largest_actor_share < 0.05
+    alone = make_search(["a"])
+    one = explain_artifact(build_match_graph(fold([alone, make_outcome(alone, "a")]), NOW), "a").crowd
+    assert (one.voters, one.only_here, one.only_here_elsewhere, one.largest_actor_share) == (1, 1, None, 1.0)
 
 
 def test_an_artifact_nobody_voted_on_is_explained_too() -> None:

@@ -32,14 +32,16 @@ from graph.store.tables import (
 _COMPACT: Final = 4_000_000
 _SHIFT: Final = 32
 _LOW: Final = (1 << _SHIFT) - 1
+_NEVER: Final = 1 << 62
+_PART: Final = 100_000
 Row = tuple[Any, ...]
 
 
-class _Actor(msgspec.Struct):
+class _Actor(msgspec.Struct, gc=False):
     id: str
 
 
-class _Result(msgspec.Struct):
+class _Result(msgspec.Struct, gc=False):
     artifact: str
     uri: str | None = None
     repeat: bool = False
@@ -76,19 +78,19 @@ class _Names:
         self.numbers: dict[Any, int] = {}
 
     def number(self, name: Any) -> int:
-        numbers = self.numbers
-        found = numbers.get(name)
-        if found is None:
-            found = numbers[name] = len(numbers)
-        return found
+        return self.numbers.setdefault(name, len(self.numbers))
 
     def sorted(self) -> tuple[list[Any], NDArray[np.int64]]:
         """The names in the order of their numbers, and the place of each among the sorted names."""
         names = list(self.numbers)
-        order = sorted(range(len(names)), key=names.__getitem__)
-        places = np.empty(len(names), np.int64)
-        places[order] = np.arange(len(names))
-        return names, places
+        return names, _places(names)
+
+
+def _places(names: Sequence[Any]) -> NDArray[np.int64]:
+    """The place of each name among the sorted ones, int64 of shape (names,)."""
+    places = np.empty(len(names), np.int64)
+    places[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    return places
 
 
 class _Tally:
@@ -99,8 +101,9 @@ class _Tally:
         self._codes = np.zeros(0, np.int64)
         self._counts = np.zeros(0, np.int64)
 
-    def add(self, high: int, low: int) -> None:
-        self._new.append(high << _SHIFT | low)
+    def add(self, codes: list[int]) -> None:
+        """Take in pairs, each as high << 32 | low."""
+        self._new.extend(codes)
         if len(self._new) >= _COMPACT:
             self._compact()
 
@@ -125,8 +128,11 @@ class BulkFold:
 
     def __init__(self, same: Identities, *, count_synthetic: bool) -> None:
         self._same, self._count_synthetic = same, count_synthetic
+        self._merged = same.survivors("artifact")
         self._artifacts, self._actors, self._intents = _Names(), _Names(), _Names()
-        self._ways, self._queries = _Names(), _Names()
+        self._queries = _Names()
+        self._ways: list[tuple[str, str]] = []
+        self._ways_of_intents: dict[str, dict[str, int]] = {}
         self._deliveries, self._edges, self._asked = _Tally(), _Tally(), _Tally()
         self._searches: dict[int, int] = {}
         self._first_us: dict[int, int] = {}
@@ -148,20 +154,30 @@ class BulkFold:
         if event.root == event.id:
             number = self._intents.number(intent)
             self._searches[number] = self._searches.get(number, 0) + 1
-            self._asked.add(self._queries.number((intent, event.query)), actor)
-        resolve = self._same.resolve
-        delivered = {(r.uri or NO_INTENT, resolve("artifact", r.artifact)) for r in event.results if not r.repeat}
-        number_of, way_of, first = self._artifacts.number, self._ways.number, self._first_us
-        for artifact in {number_of(artifact) for _, artifact in delivered}:
-            self._deliveries.add(artifact, actor)
-            if event.time_us < first.get(artifact, event.time_us + 1):
-                first[artifact] = event.time_us
-        for uri, artifact_id in delivered:
-            self._edges.add(way_of((intent, uri)), number_of(artifact_id))
+            self._asked.add([self._queries.number((intent, event.query)) << _SHIFT | actor])
+        # The rest runs ten times for each of a million searches: no calls but those of dictionaries and lists.
+        artifacts, merged, first, time_us = self._artifacts.numbers, self._merged, self._first_us, event.time_us
+        ways = self._ways_of_intents.setdefault(intent, {})
+        delivered, edges = [], []
+        for result in event.results:
+            if not result.repeat:
+                name = merged.get(result.artifact, result.artifact) if merged else result.artifact
+                artifact = artifacts.setdefault(name, len(artifacts))
+                uri = result.uri or NO_INTENT
+                way = ways.get(uri)
+                if way is None:
+                    way = ways[uri] = len(self._ways)
+                    self._ways.append((intent, uri))
+                delivered.append(artifact)
+                edges.append(way << _SHIFT | artifact)
+                if time_us < first.get(artifact, _NEVER):
+                    first[artifact] = time_us
+        self._edges.add(edges if len(set(edges)) == len(edges) else list(set(edges)))
+        self._deliveries.add([artifact << _SHIFT | actor for artifact in set(delivered)])
 
     def _take_outcome(self, event: LoggedEvent) -> None:
         actor, level = event.actor.id if event.actor else "", OUTCOME_LEVEL[event.outcome]
-        key = (event.search, self._same.resolve("artifact", event.artifact), actor, level)
+        key = (event.search, self._merged.get(event.artifact, event.artifact), actor, level)
         row = (
             *key, event.intent or NO_INTENT, event.uri or NO_INTENT, event.outcome, event.position, event.trust,
             event.time_us, event.id,
@@ -177,19 +193,14 @@ class BulkFold:
         owners, seekers, counts = self._deliveries.pairs()
         times = np.bincount(owners, weights=counts, minlength=len(artifacts)).astype(np.int64)
         yield FOLD_TIMES, iter(sorted((artifacts[i], int(times[i]), us) for i, us in self._first_us.items()))
-        yield (
-            FOLD_ACTORS,
-            (
-                (artifacts[a], actors[b], n)
-                for a, b, n in _by_place(owners, seekers, counts, artifact_places, actor_places)
-            ),
-        )
+        pairs = _in_order(owners, seekers, counts, artifact_places, actor_places)
+        yield FOLD_ACTORS, _named(np.array(artifacts, object), np.array(actors, object), *pairs)
         intents = list(self._intents.numbers)
         yield FOLD_INTENTS, iter(sorted((intents[i], n) for i, n in self._searches.items()))
         queries, query_places = self._queries.sorted()
         asked = _by_place(*self._asked.pairs(), query_places, actor_places)
         yield FOLD_QUERIES, ((*queries[a], actors[b], n) for a, b, n in asked)
-        ways, way_places = self._ways.sorted()
+        ways, way_places = self._ways, _places(self._ways)
         edges = _by_place(*self._edges.pairs(), way_places, artifact_places)
         yield FOLD_EDGES, ((*ways[a], artifacts[b], n) for a, b, n in edges)
         yield FOLD_VOTES, iter(sorted(self._votes.values()))
@@ -204,7 +215,32 @@ def _by_place(
     low_places: NDArray[np.int64],
 ) -> Iterator[Sequence[int]]:
     """Triples of high, low and count, sorted by the places of their names."""
-    order = np.lexsort((low_places[lows], high_places[highs])) if len(highs) else np.zeros(0, np.int64)
-    for start in range(0, len(order), 100_000):
-        part = order[start : start + 100_000]
+    highs, lows, counts = _in_order(highs, lows, counts, high_places, low_places)
+    for start in range(0, len(highs), _PART):
+        part = slice(start, start + _PART)
         yield from zip(highs[part].tolist(), lows[part].tolist(), counts[part].tolist(), strict=True)
+
+
+def _in_order(
+    highs: NDArray[np.int64],
+    lows: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    high_places: NDArray[np.int64],
+    low_places: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    order = np.lexsort((low_places[lows], high_places[highs])) if len(highs) else np.zeros(0, np.int64)
+    return highs[order], lows[order], counts[order]
+
+
+def _named(
+    high_names: NDArray[np.object_],
+    low_names: NDArray[np.object_],
+    highs: NDArray[np.int64],
+    lows: NDArray[np.int64],
+    counts: NDArray[np.int64],
+) -> Iterator[Row]:
+    """The triples with names in place of numbers."""
+    for start in range(0, len(highs), _PART):
+        part = slice(start, start + _PART)
+        names = (high_names[highs[part]].tolist(), low_names[lows[part]].tolist())
+        yield from zip(*names, counts[part].tolist(), strict=True)

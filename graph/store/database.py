@@ -19,6 +19,7 @@ REVISION: Final = "0003"
 """The newest migration; an older database is upgraded when opened, a newer one refused."""
 MIGRATIONS: Final = Path(__file__).resolve().parents[1] / "migrations"
 _BUSY_MS: Final = 30_000
+_CACHE_KIB: Final = 65_536
 _BATCH: Final = 500
 _INSERT_BATCH: Final = 10_000
 _WRITER_LOCK: Final = 0x6D617463
@@ -170,6 +171,7 @@ def _on_sqlite_connect(raw: Any, _: Any) -> None:
         "synchronous=NORMAL",
         "foreign_keys=ON",
         "secure_delete=ON",
+        f"cache_size=-{_CACHE_KIB}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -139,7 +139,12 @@ def replace_fold(connection: Connection, folded: BulkFold) -> None:
     for table in FOLD_TABLES:
         connection.execute(delete(table))
     for table, rows in folded.tables():
+        indexes = sorted(table.indexes, key=lambda index: str(index.name))
+        for index in indexes:  # made at the end, from sorted rows, in a fraction of the time
+            index.drop(connection)
         insert_rows(connection, table, rows)
+        for index in indexes:
+            index.create(connection)
 
 
 def equals_fold(connection: Connection, folded: BulkFold) -> bool:

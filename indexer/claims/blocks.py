@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _cells(text: str, masked: str, start: int, end: int) -> tuple[Cell, ...]:
     line = text[start:end].rstrip("\r\n")
     bars = [found.start() for found in re.finditer(r"(?<!\\)\|", line)]
     edges = [-1, *bars, len(line)]
-    cells = [_trimmed(masked, start + left + 1, start + right) for left, right in zip(edges, edges[1:], strict=False)]
+    cells = [_trimmed(masked, start + left + 1, start + right) for left, right in pairwise(edges)]
     if bars and not line[: bars[0]].strip():
         cells = cells[1:]
     if bars and len(bars) > 1 and not line[bars[-1] + 1 :].strip():

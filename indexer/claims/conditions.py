@@ -27,7 +27,8 @@ _SINGLE: Final = re.compile(
 )
 _BITS: Final = {"int4": 4, "int8": 8, "fp8": 8, "float16": 16, "bfloat16": 16, "float32": 32}
 _MIXED: Final = re.compile(
-    r"(?P<part>[A-Za-z]{3,20}(?: [a-z]{3,20})?) (?:layers? |weights? |blocks? )?in (?P<name>fp16|float16|bf16|bfloat16|fp32|float32)\b",
+    r"(?P<part>[A-Za-z]{3,20}(?: [a-z]{3,20})?) (?:layers? |weights? |blocks? )?in (?P<name>fp16|float16|"
+    r"bf16|bfloat16|fp32|float32)\b",
     re.IGNORECASE,
 )
 

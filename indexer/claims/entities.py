@@ -9,32 +9,51 @@ from typing import Final
 from graph.artifacts import Artifact
 
 # A name of a model: a word with a capital or digit inside, and the words of version and size behind it.
-_WORD: Final = r"(?:[A-Z][A-Za-z]{0,30}[A-Z0-9][\w.+]{0,30}|[A-Z]{2,12}[\w.+]{0,20}|[A-Z][a-z]{2,20}(?=[- ]?[A-Z0-9])|[A-Z][a-z]{3,20})"
-_TAIL: Final = r"(?:[- ](?:[A-Z0-9][\w.+]{0,20}|v\d[\w.]{0,8}|base|small|tiny|large|huge|nano|medium|xl|mini|lite|pro|max|turbo)){0,4}"
-NAME: Final = re.compile(rf"(?<![\w-]){_WORD}{_TAIL}(?![\w])")
-_NO_NAMES: Final = frozenset(
-    "the this that these those it its on in at with for from and or but our we they model models top accuracy image net "
-    "fp fp16 fp32 int8 int4 bf16 gpu cpu npu tpu arm nvidia intel api json rgb bgr map ap wer cer eer f1 em iou miou "
-    "params mparams gflops flops gops macs qat cnn rnn lstm unlike compared outperforms achieves provides supports "
-    "reduces requires enables performs uses superior lighter smaller faster lower higher more average mean note table "
-    "figure section paper performance when while based using trained training".split()
+_WORD: Final = (
+    r"(?:[A-Z][A-Za-z]{0,30}[A-Z0-9][\w.+]{0,30}|"
+    r"[A-Z]{2,12}[\w.+]{0,20}|[A-Z][a-z]{2,20}(?=[- ]?[A-Z0-9])|"
+    r"[A-Z][a-z]{3,20})"
 )
-_DATASETS: Final = re.compile(
-    r"(?<![\w-])(?:ImageNet(?:[- ]?(?:1[kK]|21[kK]|22[kK]|V2|A|R|Sketch|ReaL))?|ILSVRC[- ]?\d{0,4}|(?:MS[- ]?)?COCO(?:[- ]?20\d\d)?(?: "
-    r"(?:val|test|validation)[\w-]{0,8})?|CIFAR-?10{1,2}|MNIST|Fashion-MNIST|SVHN|SQuAD(?:[ -]?v?[12](?:\.[01])?)?|GLUE|SuperGLUE|MNLI|"
-    r"SST-?[25]|CoLA|QQP|QNLI|RTE|MRPC|STS-?B|CoNLL[- ]?(?:20)?\d{2}(?:\+\+)?|OntoNotes[ \d.]{0,4}|LibriSpeech(?: "
-    r"(?:test|dev)[- ](?:clean|other))?|Common ?Voice(?: [\d.]+)?|TED-?LIUM[ \d]{0,2}|WIDER[ -]?FACE|LFW|IJB-?[ABC]|VGGFace2?|CelebA(?:-?HQ)?|"
-    r"(?:PASCAL )?VOC[- ]?(?:20)?(?:07|12)?(?:\+12)?|Cityscapes|ADE20[kK]|CamVid|KITTI|NYU[ -]?(?:Depth)?[ -]?V2|Kinetics[- ]?\d{0,3}|UCF-?101|"
-    r"HMDB-?51|Something-Something[ -]?V?2?|Market-?1501|MSMT17|DukeMTMC|VeRi-?776|AFLW|300-?W|WFLW|ICDAR[ -]?(?:20)?\d{2}|IIIT-?5[kK]|SVT|"
-    r"Flickr30[kK]?|VQA(?:v2)?|GQA|NLVR2|TriviaQA|Natural Questions|HotpotQA|MS ?MARCO|BEIR|MTEB|WikiText-?(?:2|103)|Penn Treebank|PTB|LAMBADA|"
-    r"The Pile|C4|XNLI|ANLI|SNLI|CNN/?(?: )?Daily ?Mail|XSum|SAMSum|Gigaword|WMT ?(?:20)?\d{2}|FLORES(?:-?\d{3})?|AudioSet|ESC-?50|Speech "
-    r"Commands|VoxCeleb\d?|MPII|Human3\.6M|DAVIS|DOTA|LVIS|Objects365|OpenImages|Places365|iNaturalist(?:[ -]?20\d\d)?|Food-?101|"
-    r"DocVQA|FUNSD|RVL-?CDIP|TextVQA|MMLU|HumanEval|GSM8[kK]|HellaSwag|ARC|WinoGrande|Vimeo-?90[kK]?|Set5|Set14|BSD(?:S)?\d{0,3})(?![\w])"
+_TAIL: Final = (
+    r"(?:[- ](?:[A-Z0-9][\w.+]{0,20}|v\d[\w.]{0,8}|"
+    r"base|small|tiny|large|huge|nano|medium|xl|mini|lite|pro|max|turbo)){0,4}"
+)
+NAME: Final = re.compile(rf"(?<![\w-]){_WORD}{_TAIL}(?![\w])")
+_ORDINARY: Final = """
+vram ram bleu rouge psnr ssim fid the this that these those it its on in at with for from and or but our we they
+model models top accuracy image net fp fp16 fp32 int8 int4 bf16 gpu cpu npu tpu arm nvidia intel api json rgb
+bgr map ap wer cer eer f1 em iou miou params mparams gflops flops gops macs qat cnn rnn lstm unlike compared
+outperforms achieves provides supports reduces requires enables performs uses superior lighter smaller faster
+lower higher more average mean note table figure section paper performance when while based using trained
+training
+"""
+_NO_NAMES: Final = frozenset(_ORDINARY.split())
+_SETS: Final = (
+    r"ImageNet(?:[- ]?(?:1[kK]|21[kK]|22[kK]|V2|A|R|Sketch|ReaL))?", r"ILSVRC[- ]?\d{0,4}",
+    r"(?:MS[- ]?)?COCO(?:[- ]?20\d\d)?(?: (?:val|test|validation)[\w-]{0,8})?", r"CIFAR-?10{1,2}", r"MNIST",
+    r"Fashion-MNIST", r"SVHN", r"SQuAD(?:[ -]?v?[12](?:\.[01])?)?", r"GLUE", r"SuperGLUE", r"MNLI", r"SST-?[25]",
+    r"CoLA", r"QQP", r"QNLI", r"RTE", r"MRPC", r"STS-?B", r"CoNLL[- ]?(?:20)?\d{2}(?:\+\+)?",
+    r"OntoNotes[ \d.]{0,4}", r"LibriSpeech(?: (?:test|dev)[- ](?:clean|other))?", r"Common ?Voice(?: [\d.]+)?",
+    r"TED-?LIUM[ \d]{0,2}", r"WIDER[ -]?FACE", r"LFW", r"IJB-?[ABC]", r"VGGFace2?", r"CelebA(?:-?HQ)?",
+    r"(?:PASCAL )?VOC[- ]?(?:20)?(?:07|12)?(?:\+12)?", r"Cityscapes", r"ADE20[kK]", r"CamVid", r"KITTI",
+    r"NYU[ -]?(?:Depth)?[ -]?V2", r"Kinetics[- ]?\d{0,3}", r"UCF-?101", r"HMDB-?51",
+    r"Something-Something[ -]?V?2?", r"Market-?1501", r"MSMT17", r"DukeMTMC", r"VeRi-?776", r"AFLW", r"300-?W",
+    r"WFLW", r"ICDAR[ -]?(?:20)?\d{2}", r"IIIT-?5[kK]", r"SVT", r"Flickr30[kK]?", r"VQA(?:v2)?", r"GQA", r"NLVR2",
+    r"TriviaQA", r"Natural Questions", r"HotpotQA", r"MS ?MARCO", r"BEIR", r"MTEB", r"WikiText-?(?:2|103)",
+    r"Penn Treebank", r"PTB", r"LAMBADA", r"The Pile", r"C4", r"XNLI", r"ANLI", r"SNLI", r"CNN/?(?: )?Daily ?Mail",
+    r"XSum", r"SAMSum", r"Gigaword", r"WMT ?(?:20)?\d{2}", r"FLORES(?:-?\d{3})?", r"AudioSet", r"ESC-?50",
+    r"Speech Commands", r"VoxCeleb\d?", r"MPII", r"Human3\.6M", r"DAVIS", r"DOTA", r"LVIS", r"Objects365",
+    r"OpenImages", r"Places365", r"iNaturalist(?:[ -]?20\d\d)?", r"Food-?101", r"DocVQA", r"FUNSD", r"RVL-?CDIP",
+    r"TextVQA", r"MMLU", r"HumanEval", r"GSM8[kK]", r"HellaSwag", r"ARC", r"WinoGrande", r"Vimeo-?90[kK]?", r"Set5",
+    r"Set14", r"BSD(?:S)?\d{0,3}",
 )  # fmt: skip
+_DATASETS: Final = re.compile(rf"(?<![\w-])(?:{'|'.join(_SETS)})(?![\w])")
 _ON: Final = re.compile(
-    r"\b(?:on|over|for|against|@)\s+(?:the\s+)?(?P<name>[A-Za-z0-9][\w.+/'&-]{0,40}(?: [A-Za-z0-9(][\w.+/'&)-]{0,30}){0,5}?)"
-    r"[\s'\"`]{1,3}(?:data ?set|test[ -]?set|validation(?: set)?|val(?:idation)?[ -]?(?:set|split)|dev(?: set)?|benchmark|"
-    r"evaluation set|corpus|test data|testing set|images? set)\b"
+    r"\b(?:on|over|for|against|@)\s+(?:the\s+)?(?P<name>[A-Za-z0-9][\w.+/'&-]{0,40}"
+    r"(?: [A-Za-z0-9(][\w.+/'&)-]{0,30}){0,5}?)"
+    r"[\s'\"`]{1,3}(?:data ?set|test[ -]?set|validation(?: set)?|"
+    r"val(?:idation)?[ -]?(?:set|split)|"
+    r"dev(?: set)?|benchmark|evaluation set|corpus|test data|testing set|images? set)\b"
 )  # fmt: skip
 _NO_SETS: Final = frozenset(
     {"the", "a", "an", "our", "its", "this", "that", "each", "all", "both", "various", "other", "unknown"}

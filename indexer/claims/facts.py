@@ -11,17 +11,19 @@ from indexer.claims.sentences import is_hedged
 from indexer.claims.stated import Statement
 
 _FORMATS: Final = (
-    ("onnx", r"ONNX"), ("coreml", r"Core ?ML"), ("tflite", r"TF ?Lite|TensorFlow Lite|LiteRT"), ("tensorrt", r"TensorRT"),
-    ("torchscript", r"TorchScript"), ("gguf", r"GGUF"), ("openvino", r"OpenVINO(?: IR)?"), ("tensorflow", r"TensorFlow"),
-    ("safetensors", r"safetensors"), ("savedmodel", r"SavedModel"),
+    ("onnx", r"ONNX"), ("coreml", r"Core ?ML"), ("tflite", r"TF ?Lite|TensorFlow Lite|LiteRT"),
+    ("tensorrt", r"TensorRT"), ("torchscript", r"TorchScript"), ("gguf", r"GGUF"), ("openvino", r"OpenVINO(?: IR)?"),
+    ("tensorflow", r"TensorFlow(?! Lite)"), ("safetensors", r"safetensors"), ("savedmodel", r"SavedModel"),
 )  # fmt: skip
 _EXPORT: Final = re.compile(
-    r"\b(?:export(?:s|ed|able|ing)?|conver(?:t|ts|ted|tible|ting|sion)|deploy(?:ed|ment|able)?|available (?:in|as)|provided (?:in|as)|ported|"
+    r"\b(?:export(?:s|ed|able|ing)?|conver(?:t|ts|ted|tible|ting|sion)|deploy(?:ed|ment|able)?|"
+    r"available (?:in|as)|provided (?:in|as)|ported|"
     r"support(?:s|ed)?(?: more)? (?:target )?formats|formats?)\b",
     re.IGNORECASE,
 )
 _INSTRUCTION: Final = re.compile(
-    r"^\W{0,5}(?:\d+\.)?\s*(?:run|download|use|install|execute|convert|clone|see|to convert|follow|go)\b|\byou can (?:\w+ ){0,6}(?:download|convert)|convert them",
+    r"^\W{0,5}(?:\d+\.)?\s*(?:run|download|use|install|execute|convert|clone|see|to convert|follow|go)\b|"
+    r"\byou can (?:\w+ ){0,6}(?:download|convert)|convert them",
     re.IGNORECASE,
 )
 _PATTERNS: Final = tuple(
@@ -33,7 +35,8 @@ _LIBRARIES: Final = (
 )
 _DOTTED: Final = re.compile(rf"(?<![\w./-])(?P<name>(?:{_LIBRARIES})(?:\.[A-Za-z_]\w{{1,60}}){{1,5}})(?![\w/])")
 _IMPORT: Final = re.compile(
-    rf"^[ \t>]*from[ \t]+(?P<module>(?:{_LIBRARIES})(?:\.\w{{1,60}}){{0,5}})[ \t]+import[ \t]+\(?(?P<names>[A-Za-z_]\w{{0,60}}(?:[ \t]*,[ \t]*[A-Za-z_]\w{{0,60}}){{0,20}})",
+    rf"^[ \t>]*from[ \t]+(?P<module>(?:{_LIBRARIES})(?:\.\w{{1,60}}){{0,5}})[ \t]+import"
+    rf"[ \t]+\(?(?P<names>[A-Za-z_]\w{{0,60}}(?:[ \t]*,[ \t]*[A-Za-z_]\w{{0,60}}){{0,20}})",
     re.MULTILINE,
 )
 _VERSION: Final = re.compile(
@@ -47,7 +50,10 @@ _COMMERCE: Final = re.compile(
     r"\bcommercial(?:ly)?\b(?: (?:use|usage|applications?|purposes?|licen[sc]e|integration))?", re.IGNORECASE
 )
 _PERMITS: Final = re.compile(
-    r"\b(?:permit(?:s|ted)?|allow(?:s|ed|ing)?|free(?:ly)? (?:for|to)|enabl(?:es|ing)|licen[sc](?:e|ed)|can be used|explicit|for|open for|grants?)\b", re.IGNORECASE
+
+        r"\b(?:permit(?:s|ted)?|allow(?:s|ed|ing)?|free(?:ly)? (?:for|to)|enabl(?:es|ing)|licen[sc](?:e|ed)|"
+        r"can be used|explicit|for|open for|grants?)\b"
+        , re.IGNORECASE
 )  # fmt: skip
 _RESTRICTS: Final = re.compile(r"\b(?:restrict(?:s|ed)?|prohibit(?:s|ed)?|forbid(?:s|den)?|without)\b", re.IGNORECASE)
 

@@ -7,22 +7,30 @@ from dataclasses import dataclass
 from typing import Final
 
 PERCENT: Final = frozenset({
-    "accuracy", "f1", "precision", "recall", "average_precision", "mean_iou", "error_rate", "loss_relative", "adherence",
+    "accuracy", "f1", "precision", "recall", "average_precision", "mean_iou", "error_rate", "loss_relative",
+    "adherence",
 })  # fmt: skip
 """Metrics printed as percent or as a share."""
 _SCORES: Final = (
     r"(?:Sacre)?BLEU(?:-?\d)?|ROUGE[-_ ]?(?:\d|L(?:sum)?|Lsum)?|METEOR|CIDEr|SPICE|SARI|COMET|chrF\+*|BERT-?Score|"
     r"BLEURT|PSNR|SSIM|MS-SSIM|LPIPS|PSIM|r?FID|KID|inception score|CLIP[- ]?score|R?MSE|MAE|MAPE|MPJPE|"
-    r"PA-MPJPE|NME|PESQ|STOI|(?:SI-?)?S[DN]RI?|Pearson(?:'s)?(?: r| correlation)?|Spearman(?:'s)?(?: rho| correlation)?|"
+    r"PA-MPJPE|NME|PESQ|STOI|(?:SI-?)?S[DN]RI?|Pearson(?:'s)?(?: r| correlation)?|Spearman(?:'s)?(?: rho|"
+    r" correlation)?|"
     r"correlation|STS-?B|GLUE(?: score)?|MTEB|Dice|DSC|[nN]DCG(?:@\d+)?|MRR(?:@\d+)?|AU(?:RO)?C|ROC[- ]AUC|"
-    r"kappa|Matthews|MCC|(?:mean )?norm(?:ali[sz])?ed error|log10|log ?r?mae|log ?rmse|RMSLE|R2|R²|delta ?\d(?:\.\d+)?|abs rel|success rate|ratio of correct \w+|abs(?:olute)? rel(?:ative)?|bits? per (?:byte|character)|"
-    r"bpc|average error|mean error|angle error|AEE|EPE|RTF|V-?measure|human ?eval|MMLU|MT-?Bench|quality score"
+    r"kappa|Matthews|MCC|(?:mean )?norm(?:ali[sz])?ed error|log10|log ?r?mae|log ?rmse|RMSLE|R2|R²|"
+    r"delta ?\d(?:\.\d+)?|abs rel|success rate|ratio of correct \w+|abs(?:olute)? rel(?:ative)?|"
+    r"bits? per (?:byte|character)|"
+    r"bpc|(?:avg\.?|average|mean) (?:[\w-]{2,20} )?error|angle error|AEE|EPE|RTF|V-?measure|human ?eval|MMLU|"
+    r"MT-?Bench|quality score"
 )
 # Name, pattern, whether letters must be as written. The first that matches at a place wins.
 _WORDS: Final = tuple(
-    (name, re.compile(rf"(?<![A-Za-z])(?:{pattern})(?![A-Za-z])", 0 if exact else re.IGNORECASE))
+    (name, re.compile(rf"(?<![A-Za-z\d])(?:{pattern})(?![A-Za-z])", 0 if exact else re.IGNORECASE))
     for name, pattern, exact in (
-        ("loss", r"(?:accuracy |precision |quality |performance )?(?:loss|drop|degradation|decrease|deterioration)(?:es|s)?|"
+        ("loss",
+        r"(?:accuracy |precision |quality |performance )?(?:loss|drop|degradation|decrease|"
+        r"deterioration)(?:es|s)?|"
+
                  r"lose|loses|losing", False),
         ("error_rate", r"(?:word|character|equal|phoneme|phone|token|sentence|top-?\s?[15]|classification|detection|"
                        r"test|average classification) error(?: rates?)?|error rates?|"
@@ -32,11 +40,18 @@ _WORDS: Final = tuple(
         ("average_precision", r"mean average[- ]precision|average[- ]precision|coco(?: orig)?(?: (?:segm|bbox|"
                               r"keypoints?))? (?:precision|map)|[a-z-]+-map", False),
         ("average_precision", r"mAP|(?<!A)AP(?:s|m|l|75|50)?|APs?|OKS AP", True),
-        ("mean_iou", r"m(?:ean)?[_ -]?io?u|mean intersection[- ]over[- ]union|intersection[- ]over[- ]union|miou", False),
+        ("mean_iou", r"m(?:ean)?[_ -]?io?u|"
+                     r"mean intersection[- ]over[- ]union|intersection[- ]over[- ]union|miou", False),
         ("mean_iou", r"(?<![@\d.])(?<![\d@] )IoU(?! ?=)", False),
-        ("f1", r"(?:macro |micro |weighted |mag-|mesh-|macro-|micro-)?F-?1(?:[- ]?(?:scores?|measure))?|F-?(?:score|measure)s?|"
+        ("f1",
+        r"(?:macro |micro |weighted |mag-|mesh-|macro-|micro-)?F-?1(?:[- ]?(?:scores?|measure))?|F-?(?:score|"
+        r"measure)s?|"
+
                r"[a-z]+[-_]f1", False),
-        ("accuracy", r"(?:top|rank)[- _@]?\d+(?: (?:accuracy|acc|acc\.))?|(?:[a-z]+[- ])?accurac(?:y|ies)(?: score)?|accurate|"
+        ("accuracy",
+        r"(?:top|rank)[- _@]?\d+(?: (?:accuracy|acc|acc\.))?|(?:[a-z]+[- ])?accurac(?:y|ies)(?: score)?|"
+        r"accurate|"
+
                      r"acc\.?(?:@\d+)?|exact[- ]match(?: \(EM\))?|hits?@\d+|classification rate|"
                      r"EM", False),
         ("recall", r"(?:localization[_ ])?recall(?:@\d+)?|sensitivity|true positive rate|detection rate", False),
@@ -54,7 +69,8 @@ _WORDS: Final = tuple(
 _TABLE_WORDS: Final = tuple(
     (name, factor, re.compile(rf"(?<![A-Za-z])(?:{pattern})(?![A-Za-z])", re.IGNORECASE))
     for name, factor, pattern in (
-        ("parameters", 1e6, r"m ?params?|params? ?\(?m\)|param(?:eter)?s?[,:]? ?\(?(?:m|millions?|10\^?6)\)?|#params? ?\(m\)"),
+        ("parameters", 1e6, r"m ?params?|params? ?\(?m\)|"
+                            r"param(?:eter)?s?[,:]? ?\(?(?:m|millions?|10\^?6)\)?|#params? ?\(m\)"),
         ("parameters", 1e9, r"b ?params?|param(?:eter)?s? ?\((?:b|billions?)\)"),
         ("parameters", 1.0, r"#? ?(?:of )?param(?:eter)?s?(?: count)?|number of param(?:eter)?s|param_count"),
         ("flops", 1e9, r"g ?(?:flops?|ops|macs?)|(?:flops?|ops|macs?) ?\((?:g|b|billions?)\)"),

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from graph.claims import Comparator, Scope
-from indexer.claims import cues
-from indexer.claims.conditions import kept_wider, scope_of
+from indexer.claims import between, counts, pictures, ratios
+from indexer.claims.conditions import kept_wider, scope_of, smallest_format
 from indexer.claims.entities import Names, datasets_in, names_in, nearest_dataset
 from indexer.claims.metric_words import PERCENT, Named, metric_words
 from indexer.claims.quantities import Quantity, quantities
@@ -54,10 +54,10 @@ def read_sentence(sentence: str, offset: int, around: Around) -> Iterator[Statem
     """
     for read in _numbers(sentence, around):
         yield from _statements(read, sentence, offset, around)
-    for found in cues.LABELS_IN_WORDS.finditer(sentence):
-        count = float(cues.NUMBER_WORDS[found["number"].lower()])
+    for found in counts.LABELS_IN_WORDS.finditer(sentence):
+        count = float(counts.NUMBER_WORDS[found["number"].lower()])
         yield Statement("labels", count, offset + found.start("number"), offset + found.end("number"), sentence)
-    for start, end, value in cues.sizes(sentence):
+    for start, end, value in pictures.sizes(sentence):
         yield Statement(
             "resolution", value, offset + start, offset + end, sentence, hedged=is_hedged(sentence, start, end)
         )
@@ -65,7 +65,7 @@ def read_sentence(sentence: str, offset: int, around: Around) -> Iterator[Statem
 
 def _numbers(sentence: str, around: Around) -> list[Read]:
     """The numbers of a sentence that say something of a metric, each with whom it is about."""
-    shapes = cues.shapes(sentence)
+    shapes = pictures.shapes(sentence)
     found = [q for q in quantities(sentence) if not any(a <= q.start < b for a, b in shapes)]
     words = metric_words(sentence)
     names = names_in(sentence)
@@ -80,8 +80,20 @@ def _numbers(sentence: str, around: Around) -> list[Read]:
         following = read[place + 1]
         if read[place] is None and following is not None and _listed(sentence, found[place], found[place + 1]):
             read[place] = replace(following, quantity=found[place], value=_converted(following, found[place]))
-    kept = [each for each in read if each is not None]
+    kept = _paired(sentence, [each for each in read if each is not None], words)
     return [replace(each, subject=_whose(sentence, each, kept, names, around)) for each in kept]
+
+
+def _paired(sentence: str, read: list[Read], words: list[Named]) -> list[Read]:
+    """The same, where two names and then two numbers are joined by a slash: "top-1/top-5 of 76.1/92.9"."""
+    for place in range(len(read) - 1):
+        first, second = read[place], read[place + 1]
+        names = [named for named in words if named.end <= first.quantity.start][-2:]
+        slash = between.SLASH.fullmatch(sentence, first.quantity.end, second.quantity.start)
+        if slash and len(names) == 2 and between.SLASH.fullmatch(sentence, names[0].end, names[1].start):
+            both = [(first, names[0]), (second, names[1])]
+            read[place : place + 2] = [replace(each, metric=n.metric, note=n.note) for each, n in both]
+    return read
 
 
 def _converted(read: Read, quantity: Quantity) -> float:
@@ -95,19 +107,19 @@ def _metric(sentence: str, q: Quantity, words: list[Named], found: list[Quantity
     """What a number is, by its unit and by the words beside it; None where they do not say."""
     before, after = sentence[max(0, q.start - 90) : q.start], sentence[q.end : q.end + 70]
     if q.sign in "$€£" and q.sign:
-        return Read(q, "price", q.value) if q.sign == "$" and cues.PRICE.search(before + "|" + after) else None
+        return Read(q, "price", q.value) if q.sign == "$" and counts.PRICE.search(before + "|" + after) else None
     if q.unit in ("count", "plain"):
-        metric = cues.counted(before, after, q)
+        metric = counts.counted(before, after, q)
         if metric is not None:
             return Read(q, metric, q.value)
-    if q.unit == "operations" or (q.unit in ("count", "plain") and cues.OPERATIONS.match(after)):
+    if q.unit == "operations" or (q.unit in ("count", "plain") and counts.OPERATIONS.match(after)):
         return Read(q, "flops", q.value)
     if q.unit == "ratio" or (q.unit == "percent" and _name_behind(sentence, q, words) is None):
-        relative = cues.ratio(before, after, q)
+        relative = ratios.ratio(before, after, q)
         if relative is not None:
             return Read(q, relative[0], relative[1])
-    if q.unit in cues.BY_UNIT:
-        metric = cues.by_unit(before, after, q, sentence)
+    if q.unit in counts.BY_UNIT:
+        metric = counts.by_unit(before, after, q, sentence)
         return Read(q, metric, q.value) if metric is not None else None
     if q.unit in ("percent", "plain", "points"):
         return _quality(sentence, q, words, found)
@@ -116,24 +128,24 @@ def _metric(sentence: str, q: Quantity, words: list[Named], found: list[Quantity
 
 def _quality(sentence: str, q: Quantity, words: list[Named], found: list[Quantity]) -> Read | None:
     """A measured quality, by the metric's name that belongs to the number."""
-    if q.unit == "percent" and cues.KEPT.search(sentence, 0, q.start) and cues.KEPT_OF.match(sentence, q.end):
+    if q.unit == "percent" and between.KEPT.search(sentence, 0, q.start) and between.KEPT_OF.match(sentence, q.end):
         kept: Comparator = "<" if q.comparator in (">", ">=") else "="
         return Read(replace(q, comparator=kept), "loss_relative", round(100 - q.value, 6))
-    if cues.DIFFERENCE.match(sentence, q.end) or cues.DIFFERENT.search(sentence, max(0, q.start - 40), q.start):
+    if between.DIFFERENCE.match(sentence, q.end) or between.DIFFERENT.search(sentence, max(0, q.start - 40), q.start):
         return None
     named = _name_behind(sentence, q, words) or _name_before(sentence, q, words, found)
     if named is None and q.unit == "percent":
         named = _name_anywhere(sentence, q, words, found)
         if (
             named is None
-            and cues.BRACKET_OF_NAME.search(sentence[: q.start])
-            and cues.NOTHING_MORE.match(sentence, q.end)
+            and between.BRACKET_OF_NAME.search(sentence[: q.start])
+            and between.NOTHING_MORE.match(sentence, q.end)
         ):
             return Read(q, "accuracy", q.value, flags=("ambiguous_scope",))
     if named is None:
         return None
     if named.metric == "loss":
-        if q.unit == "plain" or cues.TRAINING_LOSS.search(sentence):
+        if q.unit == "plain" or between.TRAINING_LOSS.search(sentence):
             return Read(q, "score", q.value, "loss") if q.unit == "plain" else None
         return Read(q, "loss_points" if q.unit == "points" else "loss_relative", q.value)
     value = value_of(named, q)
@@ -143,7 +155,9 @@ def _quality(sentence: str, q: Quantity, words: list[Named], found: list[Quantit
 def _name_behind(sentence: str, q: Quantity, words: list[Named]) -> Named | None:
     """The metric named right behind a number: "78.3% ImageNet-1k accuracy", "28.4 BLEU"."""
     for named in words:
-        if q.end <= named.start <= q.end + 40 and cues.BETWEEN_NUMBER_AND_NAME.fullmatch(sentence, q.end, named.start):
+        if q.end <= named.start <= q.end + 40 and between.BETWEEN_NUMBER_AND_NAME.fullmatch(
+            sentence, q.end, named.start
+        ):
             return named
     return None
 
@@ -154,18 +168,20 @@ def _name_before(sentence: str, q: Quantity, words: list[Named], found: list[Qua
         if named.end > q.start:
             continue
         gap = sentence[named.end : q.start]
-        between = [other for other in found if named.end <= other.start < q.start]
-        if between and not cues.ONLY_LIST.fullmatch(sentence[between[-1].end : q.start]):
+        others = [other for other in found if named.end <= other.start < q.start]
+        if others and not between.ONLY_LIST.fullmatch(sentence[others[-1].end : q.start]):
             return None
-        if between:
-            gap = sentence[named.end : between[0].start]
-        is_close = cues.BETWEEN_NAME_AND_NUMBER.fullmatch(gap) is not None
+        if others:
+            gap = sentence[named.end : others[0].start]
+        is_close = between.BETWEEN_NAME_AND_NUMBER.fullmatch(gap) is not None
         return named if is_close and len(gap) <= 90 else None
     return None
 
 
 def _name_anywhere(sentence: str, q: Quantity, words: list[Named], found: list[Quantity]) -> Named | None:
     """For a number in percent: the nearest name with no other number between."""
+    if between.OTHER_NOUN.match(sentence, q.end):  # "100% depth"
+        return None
     near = [
         named
         for named in words
@@ -179,33 +195,37 @@ def _name_anywhere(sentence: str, q: Quantity, words: list[Named], found: list[Q
 
 def _joined(sentence: str, first: Quantity, second: Quantity) -> bool:
     """Whether a number goes on with what the one before it was: "77.2% vs 75.2%", "78.3 → 77.2"."""
-    return first.unit == second.unit and cues.AGAINST.fullmatch(sentence, first.end, second.start) is not None
+    if first.unit != second.unit:
+        return False
+    gap = sentence[first.end : second.start]
+    goes_on = between.AND_ON.match(sentence, first.end)
+    return between.AGAINST.fullmatch(gap) is not None or (goes_on is not None and goes_on.end() == second.start)
 
 
 def _listed(sentence: str, first: Quantity, second: Quantity) -> bool:
-    between = sentence[first.end : second.start]
-    return first.unit == second.unit and first.unit != "plain" and cues.LISTED.fullmatch(between) is not None
+    gap = sentence[first.end : second.start]
+    return first.unit == second.unit and first.unit != "plain" and between.LISTED.fullmatch(gap) is not None
 
 
 # Whose ----------------------------------------------------------------------------------------------------
 def _whose(sentence: str, read: Read, all_read: list[Read], names: list[tuple[int, int, str]], around: Around) -> str:
     """The name of the other artifact that a number is about; "" where it is the page's own."""
     q = read.quantity
-    bracket = cues.open_bracket(sentence, q.start)
-    if cues.KEPT.search(sentence, 0, q.start):
+    bracket = between.open_bracket(sentence, q.start)
+    if between.KEPT.search(sentence, 0, q.start):
         return ""
     if read.metric == "parameters" and q.low is not None:
         return "its family"
-    if bracket is not None and cues.FOR_COMPARISON.match(sentence, bracket + 1):
+    if bracket is not None and between.FOR_COMPARISON.match(sentence, bracket + 1):
         return rival_of(sentence, q, names, around)
-    another = cues.ANOTHER.search(sentence, 0, q.start)
+    another = between.ANOTHER.search(sentence, 0, q.start)
     if another is not None:
         return f"the {another['name'].lower()}"
     rival = rival_of(sentence, q, names, around)
     for other in all_read:
-        if other.quantity.end <= q.start and cues.VERSUS.fullmatch(sentence, other.quantity.end, q.start):
+        if other.quantity.end <= q.start and between.VERSUS.fullmatch(sentence, other.quantity.end, q.start):
             return rival
-    behind = cues.FOR_NAME.match(sentence, q.end)
+    behind = between.FOR_NAME.match(sentence, q.end)
     if behind is not None:
         named = next((name for start, _, name in names if start == behind.end()), None)
         if named is not None and not around.names.is_own(named):
@@ -214,7 +234,7 @@ def _whose(sentence: str, read: Read, all_read: list[Read], names: list[tuple[in
         named = next((name for start, end, name in names if start < bracket and end >= bracket - 1), None)
         return named if named is not None and not around.names.is_own(named) else ""
     close = [(start, end, name) for start, end, name in names if end <= q.start]
-    if close and cues.NAME_HAS.fullmatch(sentence, close[-1][1], q.start) and not around.names.is_own(close[-1][2]):
+    if close and between.NAME_HAS.fullmatch(sentence, close[-1][1], q.start) and not around.names.is_own(close[-1][2]):
         return close[-1][2]
     return ""
 
@@ -247,8 +267,8 @@ def _statements(read: Read, sentence: str, offset: int, around: Around) -> Itera
 
 def _other_end(read: Read, q: Quantity, low: float) -> float:
     """The low end of a range in the unit of its metric: "40-50 % less" are ratios."""
-    if q.unit == "percent" and read.metric in cues.RATIOS:
-        turned = cues.ratio(*cues.beside(read.quantity, ""), replace(q, value=low), metric=read.metric, like=read.value)
+    if q.unit == "percent" and read.metric in ratios.RATIOS:
+        turned = ratios.ratio("", "", replace(q, value=low), metric=read.metric, like=read.value)
         return turned[1] if turned is not None else low
     return low
 
@@ -264,14 +284,14 @@ def _scope(read: Read, sentence: str, around: Around) -> Scope:
     if metric == "steps" and "train" in sentence.lower():
         note = "training"
     scope = scope_of(metric, sentence, dataset=dataset, note=note)
-    if metric == "size_ratio" and (note or scope.precision is None) and cues.QUANTIZED.search(sentence):
-        scope = scope.model_copy(update={"precision": cues.smallest_of(around.passage)})
+    if metric == "size_ratio" and (note or scope.precision is None) and ratios.QUANTIZED.search(sentence):
+        scope = scope.model_copy(update={"precision": smallest_format(around.passage)})
     return scope
 
 
 def _comparison(read: Read, sentence: str, base: Statement) -> Iterator[Statement]:
     """The artifact's own claim in "lighter than X (5.3M)": fewer parameters than X has."""
-    direction = cues.comparative(sentence[: read.quantity.start], read.metric, read.subject)
+    direction = between.comparative(sentence[: read.quantity.start], read.metric, read.subject)
     if direction is None:
         return
     more: Comparator = ">" if direction > 0 else "<"

@@ -15,12 +15,17 @@ _UNITS: Final = tuple(
     for unit, factor, pattern, exact in (
         ("percent", "1", r"[ ]?(?:%|percent\b|per cent\b|pct\b)(?!age)|[ ]?%(?=\w)", False),
         ("points", "1", r"[ ]?(?:percentage points?|points?|pp|p\.p\.)", False),
-        ("throughput", "1", r"[ -]?(?:fps|frames(?: per |/)s(?:ec(?:ond)?)?|(?:images?|samples?|items?|texts?|sentences?|"
-                            r"queries|tokens?|pages?|docs?|documents?)(?: ?/ ?| per )s(?:ec(?:ond)?)?|it/s)", False),
+        ("throughput", "1", r"[ -]?(?:fps|frames(?: per |/)s(?:ec(?:ond)?)?|(?:images?|samples?|items?|texts?|"
+                            r"sentences?|queries|tokens?|pages?|docs?|documents?)(?: ?/ ?| per )s(?:ec(?:ond)?)?|"
+                            r"it/s)", False),
         ("operations", "1e12", r"[ ]?T(?:FLOPs?|FLOPS|MACs?|Ops|OPs)", True),
-        ("operations", "1e9", r"[ ]?(?:G(?:FLOPs?|FLOPS|Flops|MACs?|Ops|OPs|OPS)|B(?:FLOPs?|FLOPS)|billion (?:FLOPs?|operations|MACs|"
+        ("operations", "1e9",
+        r"[ ]?(?:G(?:FLOPs?|FLOPS|Flops|MACs?|Ops|OPs|OPS)|B(?:FLOPs?|FLOPS)|billion (?:FLOPs?|operations|"
+        r"MACs|"
+
                               r"multiply-adds))", True),
-        ("operations", "1e6", r"[ ]?(?:M(?:FLOPs?|FLOPS|Flops|MACs?|Adds)|million (?:FLOPs?|MACs|multiply-adds))", True),
+        ("operations", "1e6", r"[ ]?(?:M(?:FLOPs?|FLOPS|Flops|MACs?|Adds)|"
+                               r"million (?:FLOPs?|MACs|multiply-adds))", True),
         ("pixels", "1e6", r"[ -]?(?:MP|[mM]egapixels?)", True),
         ("bytes", "1e3", r"[ ]?[kK]B|[ ]?kilobytes?", True),
         ("bytes", "1e6", r"[ ]?(?:MB|Mb|megabytes?)", True),
@@ -42,7 +47,7 @@ _UNITS: Final = tuple(
 )  # fmt: skip
 _DIGITS: Final = r"(?:\d{1,3}(?:,\d{3}){1,5}|\d{1,15})(?:\.\d{1,20})?"
 _NUMBER: Final = re.compile(
-    rf"(?<![\w.,/\\])(?:(?<![A-Za-z)\]]-)|(?<=\b[sS]ub-))(?P<sign>[<>≤≥~≈±$€£]=?\s?)?(?P<digits>{_DIGITS})(?![\d,]*\d)"
+    rf"(?<![\w.,\\])(?<![A-Za-z./]/)(?:(?<![A-Za-z)\]]-)|(?<=\b[sS]ub-))(?P<sign>[<>≤≥~≈±$€£]=?\s?)?(?P<digits>{_DIGITS})(?![\d,]*\d)"
 )
 _RANGE: Final = re.compile(rf"\s?(?:-|–|—|\bto\b)\s?(?=(?P<digits>{_DIGITS})(?!\d))")
 _BEFORE: Final = tuple(
@@ -108,10 +113,11 @@ def _read(text: str, match: re.Match[str]) -> Quantity | None:
     if unit == "plain" and re.match(r"\w", text[end : end + 1]):
         return None
     sign = (match["sign"] or "").strip()
+    following: Comparator | None = ">=" if text[end : end + 1] == "+" else None
+    stated = _SIGNS.get(sign) or following or _comparator(text[max(0, match.start() - 25) : match.start()])
     return Quantity(
         match.start(), end, float(_plain(digits) * factor), unit, digits,
-        _SIGNS.get(sign) or (">=" if text[end : end + 1] == "+" else None) or _comparator(text[max(0, match.start() - 25) : match.start()]),
-        None if low is None else float(low), sign,
+        stated, None if low is None else float(low), sign,
     )  # fmt: skip
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Final
 
 LONGEST: Final = 2_000
 """A longer sentence is read in pieces."""
-_END: Final = re.compile(r"(?<=[.!?;])(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)(?<!\bca\.)(?<!\bapprox\.)(?<!\bFig\.)(?<!\bal\.)"
-                         r"[\"')\]]{0,3}\s+(?=[\"'(\[]{0,3}[A-Z0-9])")  # fmt: skip
+_END: Final = re.compile(r"(?<=[.!?;])(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)(?<!\bca\.)(?<!\bapprox\.)(?<!\bFig\.)"
+                         r"(?<!\bal\.)[\"')\]]{0,3}\s+(?=[\"'(\[]{0,3}[A-Z0-9])")  # fmt: skip
 HEDGES: Final = re.compile(
     r"\b(?:likely|unlikely|unknown|may|might|could|maybe|perhaps|possibly|probably|presumably|reportedly|allegedly|"
     r"estimated|expected|should|unclear|unconfirmed|unspecified|seems?|appears? to|tbd)\b",
     re.IGNORECASE,
 )
-_CLAUSE: Final = re.compile(r"[;:()\u2013\u2014]|,\s")
+_BEFORE: Final = re.compile(r"[;:)\u2013\u2014]|,\s")
+"""What a hedge does not reach over; into a bracket it does: "may be lighter than X (5.3M)"."""
+_AFTER: Final = re.compile(r"[;:()\u2013\u2014]|,\s")
 _NEAR: Final = 60
 """A hedge weakens a number at most so many characters away."""
 
@@ -29,7 +32,7 @@ def sentences_in(text: str) -> list[tuple[int, int]]:
     """
     cuts = [0, *(found.end() for found in _END.finditer(text)), len(text)]
     found = []
-    for left, right in zip(cuts, cuts[1:], strict=False):
+    for left, right in pairwise(cuts):
         for start in range(left, right, LONGEST):
             piece = text[start : min(right, start + LONGEST)]
             if piece.strip():
@@ -52,7 +55,7 @@ def is_hedged(sentence: str, start: int, end: int) -> bool:
 
 
 def clause_of(sentence: str, start: int, end: int) -> tuple[int, int]:
-    """The [start, end) of the clause around a place: up to the next bracket, colon, dash, semicolon or comma."""
-    left = max((found.end() for found in _CLAUSE.finditer(sentence, 0, start)), default=0)
-    after = _CLAUSE.search(sentence, end)
+    """The [start, end) of the clause around a place: up to the next colon, dash, semicolon, comma or bracket's end."""
+    left = max((found.end() for found in _BEFORE.finditer(sentence, 0, start)), default=0)
+    after = _AFTER.search(sentence, end)
     return left, after.start() if after is not None else len(sentence)

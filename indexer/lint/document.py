@@ -34,10 +34,13 @@ def _artifact(linted: Linted, report: LintReport) -> LintedArtifact:
         flags=tuple(
             LintFlag(
                 flag=flag.code, reason=flag.reason, claims=flag.claims, text=flag.text, span=flag.span,
-                line=report.place(flag.span.file, flag.span.start)[0] if flag.span is not None else None,
+                line=report.place(flag.span.file, flag.span.start).line if flag.span is not None else None,
             )
             for flag in linted.flags
         ),
-        ignored=tuple(LintIgnored(fingerprint=print_, reason=reason) for print_, reason in linted.ignored),
+        ignored=tuple(
+            LintIgnored(fingerprint=each.fingerprint, finding=each.kind, line=each.line, reason=each.reason)
+            for each in linted.ignored
+        ),
         known=len(linted.known),
     )  # fmt: skip

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graph.artifacts import Artifact
-from graph.claims import ClaimReport
+from graph.claims import ClaimReport, Span
 from graph.errors import SourceError
+from indexer.lint.places import Place, Text
 from inference.checks import Flag
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A finding that is not told: `reason` is what a comment gives, "" where the baseline knows it.
+
+    `kind` is "refuted METRIC" or the code of a flag, `text` what the finding is about.
+    """
+
+    fingerprint: str
+    kind: str
+    text: str
+    line: int | None
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class Linted:
     """An artifact with its claims as checked and its flags, in the order of the text.
 
-    `ignored` are findings that a comment in the text sets aside, and `known` those of the baseline: (fingerprint, reason).
+    `ignored` are findings that a comment in the text sets aside, `known` those of the baseline; neither are among
+    claims and flags.
     """
 
     artifact: Artifact
     claims: tuple[ClaimReport, ...]
     flags: tuple[Flag, ...]
-    ignored: tuple[tuple[str, str], ...] = ()
-    known: tuple[str, ...] = ()
+    ignored: tuple[SetAside, ...] = ()
+    known: tuple[SetAside, ...] = ()
 
     @property
     def refuted(self) -> tuple[ClaimReport, ...]:
@@ -36,12 +53,12 @@ class LintReport:
     artifacts: tuple[Linted, ...]
     rejected: tuple[SourceError, ...] = ()
     warnings: tuple[str, ...] = ()
-    lines: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
+    texts: Mapping[str, Text] = field(default_factory=dict, repr=False)
 
-    def place(self, file: str, offset: int) -> tuple[int, int]:
-        """1-based line and column of a character offset in a file."""
-        from bisect import bisect_right
+    def place(self, file: str, offset: int) -> Place:
+        """The line and the columns of a character offset in a file."""
+        return self.texts.get(file, Text()).place(offset)
 
-        starts = self.lines.get(file, (0,))
-        line = bisect_right(starts, offset)
-        return line, offset - starts[line - 1] + 1
+    def printed(self, span: Span) -> str:
+        """The words of a file that a span marks."""
+        return self.texts.get(span.file, Text()).text[span.start : span.end]

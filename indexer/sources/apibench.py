@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from graph.errors import SourceError
-from indexer.sources.catalogue import catalogue_entries
+from indexer.passages import Passage
+from indexer.sources.catalogue import CatalogueRow, catalogue_entries
 from indexer.sources.entry import Entry
-from indexer.sources.lines import read_json_lines
+from indexer.sources.lines import JsonLine, read_json_lines, read_placed_lines, text_passages
 
 Hub = Literal["huggingface", "torchhub", "tensorflowhub"]
 HUBS: Final[tuple[Hub, ...]] = get_args(Hub)
@@ -35,11 +36,16 @@ _NEXT_FIELD: Final = re.compile(r"['\"]?\s{0,3},\s{0,3}['\"](?:Input|Output)['\"
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a hub's file: its 1-based line, the key of its artifact, and its fields."""
+    """A row of a hub's file: where it stands, the key of its artifact, and its fields."""
 
-    line: int
+    placed: JsonLine
     key: str
     fields: Mapping[str, Any]
+
+    @property
+    def line(self) -> int:
+        """1-based line."""
+        return self.placed.number
 
 
 def find_api_files(path: Path) -> list[Path]:
@@ -68,16 +74,23 @@ def read_apibench(path: Path) -> Iterator[Entry]:
         yield from catalogue_entries(_numbered(file), str(file), "apibench")
 
 
-def _numbered(file: Path) -> Iterator[tuple[int, Mapping[str, Any] | SourceError]]:
+def _numbered(file: Path) -> Iterator[CatalogueRow]:
     """Catalogue rows with variants by the line of their first row; unreadable lines come first."""
     rows: list[Row] = []
     for line, row in _rows(file, hub_of_file(file)):
         if isinstance(row, SourceError):
-            yield line, row
+            yield CatalogueRow(line, row)
         else:
             rows.append(row)
     for grouped in _grouped(rows).values():
-        yield grouped[0].line, _catalogue_row(grouped, with_variants=True)
+        passages = tuple(passage for row in grouped for passage in _passages(row, str(file)))
+        yield CatalogueRow(grouped[0].line, _catalogue_row(grouped, with_variants=True), passages)
+
+
+def _passages(row: Row, file: str) -> Iterator[Passage]:
+    """The description, and what is said of its performance: a text, or JSON as it is."""
+    for field in ("performance", "description"):
+        yield from text_passages(row.placed, field, file, "main")
 
 
 def apibench_catalogue(path: Path, hub: Hub, *, with_variants: bool = True) -> Iterator[dict[str, Any]]:
@@ -210,15 +223,16 @@ def key_words(key: str) -> str:
 
 
 def _rows(file: Path, hub: Hub) -> Iterator[tuple[int, Row | SourceError]]:
-    for line, row in read_json_lines(file, str(file)):
-        if isinstance(row, SourceError):
-            yield line, row
+    for line in read_placed_lines(file, str(file)):
+        if isinstance(line.value, SourceError):
+            yield line.number, line.value
             continue
-        key = key_of(row, hub)
+        key = key_of(line.value, hub)
         if key:
-            yield line, Row(line, key, row)
+            yield line.number, Row(line, key, line.value)
         else:
-            yield line, SourceError("no api_call and no api_name in it", file=str(file), line=line, code="bad_id")
+            what = "no api_call and no api_name in it"
+            yield line.number, SourceError(what, file=str(file), line=line.number, code="bad_id")
 
 
 def _grouped(rows: list[Row]) -> dict[str, list[Row]]:

@@ -31,7 +31,7 @@ _METRIC_OF: Final = {
     "top1": "accuracy", "f1": "f1", "f1_macro": "f1", "f1_micro": "f1", "perplexity": "perplexity", "ppl": "perplexity",
 }  # fmt: skip
 _TITLES: Final = ("title", "model_name", "name")
-_HEADING: Final = re.compile(r"^(?: {0,3}#{1,2}[ \t]+(.{1,500}?)[ \t#]*|(.{1,500})\n[=]{3,}[ \t]*)$", re.MULTILINE)
+_HEADING: Final = re.compile(r"^ {0,3}#{1,2}[ \t]+([^\n]{1,500})|^([^\n]{1,500})\n={3,}[ \t]*$", re.MULTILINE)
 _NO_PROSE: Final = re.compile(r"#|[-*+] |\d+[.)] |>|\||!\[|\[!|={3}|-{3}|:::|<")
 
 
@@ -273,7 +273,7 @@ def first_heading(markdown: str) -> str | None:
     'Small model'
     """
     match = _HEADING.search(markdown[:LARGEST_CARD_BYTES])
-    return _without_markup(match[1] or match[2])[:LONGEST_LINE] or None if match else None
+    return _without_markup(match[1] or match[2]).strip(" #")[:LONGEST_LINE] or None if match else None
 
 
 def first_paragraph(markdown: str) -> str:

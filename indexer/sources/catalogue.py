@@ -1,4 +1,4 @@
-"""Catalogue JSON Lines: one artifact a line, its own words kept as they are.
+"""Catalogues, JSON Lines or CSV: one artifact a row, its own words kept as they are.
 
 `{id, name, description, type?, task?, domain?, functionality?, library?, organization?, family?, params?, license?,
 url?, variants?: [{name?, domain?, functionality?, description?}]}`, the format that `evaluate search` reads too.
@@ -7,64 +7,150 @@ url?, variants?: [{name?, domain?, functionality?, description?}]}`, the format 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
 from graph.artifacts import ARTIFACT_TYPES, Artifact, Capability, Source, Wording, slug_of
 from graph.errors import SourceError
 from graph.taxonomy import OTHER, full_task, task_of_label, task_words
+from indexer.passages import Passage
+from indexer.sources.csv_rows import SUFFIXES as CSV_SUFFIXES
+from indexer.sources.csv_rows import CsvFile, open_csv
 from indexer.sources.entry import CATALOGUE_ENTRY, Entry, rejected
+from indexer.sources.field_map import check_columns, mapped, whole_map
 from indexer.sources.findings import LONGEST_LINE, LONGEST_TEXT, clean_text, nearest, parse_count
-from indexer.sources.lines import read_json_lines
+from indexer.sources.lines import JsonLine, read_placed_lines, text_passages
 
 FIELDS: Final = (
     "id", "name", "description", "type", "task", "domain", "functionality", "library", "organization", "family",
     "params", "license", "url", "variants",
 )  # fmt: skip
+CSV_FIELDS: Final = tuple(field for field in FIELDS if field != "variants")
 MOST_VARIANTS: Final = 10_000
+_LOOKED_AT: Final = 1_000
+"""Lines of JSON in which the columns of a map are looked for."""
+_MOST_SHOWN: Final = 20
 _LINES: Final = ("library", "organization", "family", "license")
 
 
-def read_catalogue(path: Path) -> Iterator[Entry]:
-    """One entry per line of a catalogue file.
+@dataclass(frozen=True)
+class CatalogueRow:
+    """A row with its 1-based line: its fields, or what is wrong with it, and the passages of its texts."""
 
-    A field that is not part of the format is kept out, with one warning a file. The second line of the same id is
+    line: int
+    fields: Mapping[str, Any] | SourceError
+    passages: tuple[Passage, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def read_catalogue(path: Path, mapping: Mapping[str, str] | None = None) -> Iterator[Entry]:
+    """One entry per row of a catalogue: JSON Lines, or CSV.
+
+    A field that is not part of the format is kept out, with one warning a file. The second row of the same id is
     rejected.
+
+    Parameters
+    ----------
+    path
+        The file.
+    mapping
+        Column by field, where columns have other names than the fields.
 
     Raises
     ------
     SourceError
-        The file itself cannot be read, or is empty.
+        The file itself cannot be read, is empty, or lacks a column of the map.
     """
-    rows = read_json_lines(path, str(path))
+    read = _csv_rows if path.suffix.lower() in CSV_SUFFIXES else _json_rows
+    rows = read(path, mapping or {})
     first = next(rows, None)
     if first is None:
-        raise SourceError("no line in it: write one JSON object a line", file=str(path), code="empty")
+        raise SourceError("no row in it: write one artifact a line", file=str(path), code="empty")
     yield from catalogue_entries(chain([first], rows), str(path), "catalogue")
 
 
-def catalogue_entries(
-    rows: Iterable[tuple[int, Mapping[str, Any] | SourceError]], file: str, kind: str
-) -> Iterator[Entry]:
-    """One entry per numbered row; `kind` is the kind of source that the artifacts remember."""
+def _json_rows(path: Path, mapping: Mapping[str, str]) -> Iterator[CatalogueRow]:
+    file = str(path)
+    lines = read_placed_lines(path, file)
+    if mapping:
+        first = list(islice(lines, _LOOKED_AT))
+        values = [line.value for line in first if not isinstance(line.value, SourceError)]
+        columns = list(dict.fromkeys(name for value in values for name in value))
+        check_columns(mapping, columns, file)
+        mapping, lines = whole_map(mapping, columns, FIELDS), chain(first, lines)
+        yield from _with_unmapped(_json_row(lines, file, mapping), columns, mapping, file)
+    else:
+        yield from _json_row(lines, file, {})
+
+
+def _json_row(lines: Iterable[JsonLine], file: str, mapping: Mapping[str, str]) -> Iterator[CatalogueRow]:
+    column = mapping.get("description", "description")
+    for line in lines:
+        if isinstance(line.value, SourceError):
+            yield CatalogueRow(line.number, line.value)
+        else:
+            fields = mapped(line.value, mapping) if mapping else line.value
+            yield CatalogueRow(line.number, fields, text_passages(line, column, file, "main"))
+
+
+def _csv_rows(path: Path, mapping: Mapping[str, str]) -> Iterator[CatalogueRow]:
+    table = open_csv(path)
+    check_columns(mapping, table.columns, table.file)
+    mapping = whole_map(mapping, table.columns, CSV_FIELDS)
+    if "id" not in mapping:
+        what = f"no column for id: say --map id=COLUMN; it has {', '.join(name[:40] for name in table.columns[:12])}"
+        raise SourceError(what, file=table.file, line=1, code="unknown_column")
+    yield from _with_unmapped(_csv_row(table, mapping), table.columns, mapping, table.file, table.warnings)
+
+
+def _csv_row(table: CsvFile, mapping: Mapping[str, str]) -> Iterator[CatalogueRow]:
+    described = table.columns.index(mapping["description"]) if "description" in mapping else None
+    for row in table.rows():
+        if isinstance(row, SourceError):
+            yield CatalogueRow(row.line or 1, row)
+            continue
+        fields = mapped(dict(zip(table.columns, row.cells, strict=True)), mapping)
+        said = described is not None and row.cells[described].strip()
+        passages = (row.passage(described, table.file, "main"),) if said and described is not None else ()
+        yield CatalogueRow(row.line, fields, passages)
+
+
+def _with_unmapped(
+    rows: Iterator[CatalogueRow], columns: Collection[str], mapping: Mapping[str, str], file: str,
+    warnings: tuple[str, ...] = (),
+) -> Iterator[CatalogueRow]:  # fmt: skip
+    """The rows, the first with warnings about the file and the columns that are kept out."""
+    unused = [name for name in columns if name not in mapping.values()]
+    if unused:
+        shown = ", ".join(name[:40] for name in unused[:_MOST_SHOWN]) + (", …" if len(unused) > _MOST_SHOWN else "")
+        warnings = (*warnings, f"{file}: columns that are not mapped and were kept out: {shown}")
+    for row in rows:
+        yield replace(row, warnings=warnings)
+        warnings = ()
+
+
+def catalogue_entries(rows: Iterable[CatalogueRow], file: str, kind: str) -> Iterator[Entry]:
+    """One entry per row; `kind` is the kind of source that the artifacts remember."""
     lines: dict[str, int] = {}
     warned: set[str] = set()
-    for number, row in rows:
-        if isinstance(row, SourceError):
-            yield rejected(row)
+    for row in rows:
+        if isinstance(row.fields, SourceError):
+            yield replace(rejected(row.fields), warnings=row.warnings)
             continue
         try:
-            artifact, warnings = artifact_of_row(row, Source(kind=kind, file=file, line=number), warned)
+            artifact, warnings = artifact_of_row(row.fields, Source(kind=kind, file=file, line=row.line), warned)
             if artifact.id in lines:
                 what = f"id {artifact.id[:80]!r} is in line {lines[artifact.id]} already: make one row of them"
-                raise SourceError(what, file=file, line=number, code="duplicate_id")
+                raise SourceError(what, file=file, line=row.line, code="duplicate_id")
         except SourceError as error:
-            yield rejected(error)
+            yield replace(rejected(error), warnings=row.warnings)
             continue
-        lines[artifact.id] = number
-        yield Entry(artifact, CATALOGUE_ENTRY, 0, None, tuple(f"{file}:{number}: {text}" for text in warnings))
+        lines[artifact.id] = row.line
+        said = (*row.warnings, *(f"{file}:{row.line}: {text}" for text in warnings))
+        yield Entry(artifact, CATALOGUE_ENTRY, 0, None, said, (), row.passages)
 
 
 def artifact_of_row(row: Mapping[str, Any], source: Source, warned: set[str]) -> tuple[Artifact, list[str]]:

@@ -28,10 +28,12 @@ _UNIQUE: Final = re.compile(rf"{_MARKUP}unique[*_]{{0,3}}\s?:[*_]{{0,3}}\s*", re
 _VERSUS: Final = re.compile(rf"{_MARKUP}vs\.? alternatives[*_]{{0,3}}\s?:[*_]{{0,3}}\s*", re.IGNORECASE)
 _MORE: Final = re.compile(r"\+\s?(\d{1,5}) more capabilit", re.IGNORECASE)
 _CELL: Final = re.compile(r"(?:[^|\\]|\\.)*", re.DOTALL)
-_DELIMITER: Final = re.compile(r"\|?(?:\s*:?-+:?\s*\|)+\s*:?-*:?\s*")
+_DELIMITER: Final = re.compile(r":?-+:?")
 _LINK: Final = re.compile(r"\[([^\]]{0,300})\]\([^)]{0,500}\)")
+_SECTION: Final = " capabilities"
 _END: Final = "need something different"
 _LONGEST_NAME: Final = 200
+_LONGEST_TITLE: Final = 1_000
 MOST_ARTIFACTS: Final = 4
 MOST_CAPABILITIES: Final = 1_000
 
@@ -131,15 +133,17 @@ def _lines(text: str) -> Iterator[Stretch]:
 
 
 def _plain(text: str) -> str:
-    """A line without markup, in lower case."""
-    return " ".join(_LINK.sub(r"\1", text).strip(" \t#*_>-").split()).casefold()
+    """A line without markup, in lower case; of a long one its beginning."""
+    text = text[:_LONGEST_TITLE]
+    return " ".join((_LINK.sub(r"\1", text) if "[" in text else text).strip(" \t#*_>-").split()).casefold()
 
 
 def _header_names(line: Stretch) -> tuple[str, ...]:
     """The artifacts that a table's header names behind its first column; () where it is no such header."""
     if not line.text.lstrip().startswith("|"):
         return ()
-    first, *names = [_LINK.sub(r"\1", cell.text).strip(" *_`") for cell in _cells(line)] or [""]
+    cells = _cells(line)[: MOST_ARTIFACTS + 2]
+    first, *names = [_LINK.sub(r"\1", cell.text[:_LONGEST_TITLE]).strip(" *_`") for cell in cells] or [""]
     fits = len(names) >= 2 and all(0 < len(name) <= _LONGEST_NAME for name in names)
     return tuple(names) if first.casefold() in ("feature", "") and fits else ()
 
@@ -166,9 +170,9 @@ def _read_table(page: ComparePage, lines: list[Stretch], number: int, file: str)
     while number < len(lines) and lines[number].text.lstrip().startswith("|"):
         line = lines[number]
         number += 1
-        if _DELIMITER.fullmatch(line.text.strip()):
-            continue
         first, *cells = _cells(line) or [Stretch("", line.start, line.end, line.line)]
+        if all(_DELIMITER.fullmatch(cell.text) for cell in (first, *cells)):
+            continue
         name = first.text.strip(" *_`")
         if len(cells) != len(page.names) or not name:
             what = f"the row has {len(cells)} values for {len(page.names)} artifacts: write one for each"
@@ -184,7 +188,9 @@ def _read_table(page: ComparePage, lines: list[Stretch], number: int, file: str)
 
 def _section_of(line: Stretch, names: tuple[str, ...]) -> str | None:
     title = _plain(line.text)
-    return next((name for name in names if title == f"{_plain(name)} capabilities"), None)
+    if not title.endswith(_SECTION):
+        return None
+    return next((name for name in names if title == _plain(name) + _SECTION), None)
 
 
 def _read_body(page: ComparePage, lines: list[Stretch], file: str) -> None:
@@ -192,6 +198,9 @@ def _read_body(page: ComparePage, lines: list[Stretch], file: str) -> None:
     section: str | None = None
     inside: dict[str, list[Stretch]] = {}
     for line in lines:
+        if not line.text.strip():
+            inside.get(section or "", []).append(line)
+            continue
         title = _plain(line.text)
         named = _section_of(line, page.names)
         if title.startswith(_END):
@@ -202,7 +211,7 @@ def _read_body(page: ComparePage, lines: list[Stretch], file: str) -> None:
         elif title == "verdict":
             section = None
         elif section is None:
-            page.statements += [line] if line.text.strip() else []
+            page.statements.append(line)
         elif more := _MORE.match(title):
             page.more[section] = page.more.get(section, 0) + int(more[1])
         else:
@@ -240,11 +249,9 @@ def _blocks(lines: list[Stretch]) -> Iterator[Stretch]:
 
     A line that begins with a mark of its own (a heading, Unique, vs alternatives) begins a paragraph in any case.
     """
-    while lines and not lines[-1].text.strip():
-        lines = lines[:-1]
-    while lines and not lines[0].text.strip():
-        lines = lines[1:]
-    wrapped = any(not line.text.strip() for line in lines)
+    spoken = [number for number, line in enumerate(lines) if line.text.strip()]
+    lines = lines[spoken[0] : spoken[-1] + 1] if spoken else []
+    wrapped = len(spoken) < len(lines)
     waiting: list[Stretch] = []
     for line in lines:
         marked = bool(_UNIQUE.match(line.text) or _VERSUS.match(line.text) or line.text.lstrip().startswith("#"))

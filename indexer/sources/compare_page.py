@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from indexer.sources.text_file import read_text_file
 from indexer.sources.variants import other_subject
 
 _DECLARED: Final = re.compile(r"(\d{1,5})\b")
+_MOST_DECLARED: Final = 10_000
 _SAYS_NOTHING: Final = ("", "-", "–", "—", "n/a", "unknown", "none")
 
 
@@ -58,7 +59,7 @@ def _entry(page: ComparePage, column: int, name: str, text: str, file: str) -> E
     capabilities: list[Capability] = []
     passages: list[Passage] = []
     for described in page.sections.get(name, []):
-        capability, placed = _capability(described, name, text, file, [known.id for known in capabilities])
+        capability, placed = _capability(described, name, text, file, {known.id for known in capabilities})
         capabilities.append(capability)
         passages += placed
     declared = _declared(page, name, facts.get("capabilities"), len(capabilities), file, warnings)
@@ -74,7 +75,7 @@ def _entry(page: ComparePage, column: int, name: str, text: str, file: str) -> E
 
 
 def _capability(
-    described: Described, name: str, text: str, file: str, taken: list[str]
+    described: Described, name: str, text: str, file: str, taken: Collection[str]
 ) -> tuple[Capability, list[Passage]]:
     """A described capability and the passages of its texts; both say so where it is another product's."""
     description = clean_text(described.description.text)
@@ -98,11 +99,11 @@ def _declared(
     more = page.more.get(name, 0)
     match = _DECLARED.match(cell.text) if cell is not None else None
     if match is None or cell is None:
-        return listed + more if more else None
+        return min(listed + more, _MOST_DECLARED) if more else None
     if int(match[1]) != listed + more:
         shown = f"{listed} listed" + (f" and {more} more" if more else "")
         warnings.append(f"{file}:{cell.line}: {name}: {match[1]} capabilities are declared, {shown}")
-    return min(int(match[1]), 10_000)
+    return min(int(match[1]), _MOST_DECLARED)
 
 
 def _type(cell: Stretch | None, file: str, warnings: list[str]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -10,17 +10,25 @@ from graph.errors import SourceError
 from indexer.sources.apibench import find_api_files, read_apibench
 from indexer.sources.catalogue import read_catalogue
 from indexer.sources.compare_page import read_compare_page
+from indexer.sources.csv_rows import SUFFIXES as CSV_SUFFIXES
+from indexer.sources.csv_rows import open_csv
 from indexer.sources.entry import Entry
+from indexer.sources.eval_table import is_eval_table, read_eval_table
 from indexer.sources.hf_cache import cache_folder, read_cache
 from indexer.sources.lines import read_json_lines
-from indexer.sources.manifest import OWN_NAMES, SUFFIXES, manifest_files, read_manifests
+from indexer.sources.manifest import OWN_NAMES, SUFFIXES, is_manifest, manifest_files, read_manifests
+from indexer.sources.mcp import SUFFIXES as MCP_SUFFIXES
+from indexer.sources.mcp import looks_like_mcp, mcp_files, read_mcp
 from indexer.sources.models import model_folders, read_models
 from indexer.sources.open_model_zoo import MODEL_FILE, is_zoo, read_open_model_zoo
 from indexer.sources.page import SUFFIXES as PAGES
 from indexer.sources.page import page_files, read_pages
 from inference.models.cache import is_cache
 
-KINDS: Final = ("manifest", "model", "hf_cache", "catalogue", "apibench", "compare_page", "page", "open_model_zoo")
+KINDS: Final = (
+    "manifest", "model", "hf_cache", "catalogue", "apibench", "compare_page", "page", "open_model_zoo", "eval_table",
+    "mcp",
+)  # fmt: skip
 
 
 def detect_kind(path: Path) -> str:
@@ -35,15 +43,21 @@ def detect_kind(path: Path) -> str:
         return _kind_of_folder(path)
     if not path.exists():
         raise SourceError("nothing is there: check the path", file=str(path), code="not_found")
+    if path.suffix.lower() in CSV_SUFFIXES:
+        return "eval_table" if is_eval_table(open_csv(path).columns) else "catalogue"
     if path.name == MODEL_FILE:
         return "open_model_zoo"
+    if path.suffix in MCP_SUFFIXES and looks_like_mcp(path):
+        return "mcp"
     if path.suffix in SUFFIXES:
         return "manifest"
     if path.suffix == ".jsonl":
         return _kind_of_lines(path)
     if path.suffix.lower() in PAGES:
         return "page"
-    what = f"no kind of source ends in {path.suffix or 'nothing'!r}: give .yml, .yaml, .json, .jsonl or a folder"
+    what = (
+        f"no kind of source ends in {path.suffix or 'nothing'!r}: give .yml, .json, .jsonl, .csv, .md, .txt or a folder"
+    )
     raise SourceError(what, file=str(path), code="unknown_kind")
 
 
@@ -59,13 +73,16 @@ def _kind_of_folder(path: Path) -> str:
         return "model"
     if is_zoo(path):
         return "open_model_zoo"
+    servers = mcp_files(path)
+    if any(looks_like_mcp(file) for file in servers) and not any(is_manifest(file) for file in servers):
+        return "mcp"
     if manifest_files(path):
         return "manifest"
     if folders:
         return "model"
     if page_files(path):
         return "page"
-    what = "neither a model, a Hugging Face cache, manifests nor APIBench: give another folder, or say --kind"
+    what = "no model, model cache, manifest, catalogue or page in it: give another folder, or say --kind"
     raise SourceError(what, file=str(path), code="unknown_kind")
 
 
@@ -79,6 +96,7 @@ def read_source(
     path: Path,
     kind: str | None = None,
     *,
+    mapping: Mapping[str, str] | None = None,
     check_blobs: bool = True,
     on_bytes: Callable[[int], None] | None = None,
 ) -> Iterator[Entry]:
@@ -90,6 +108,9 @@ def read_source(
         A file or folder.
     kind
         One of `KINDS`; detected where it is not given.
+    mapping
+        For a catalogue: column by field, where its columns have other names. Where it is given and no kind, the source
+        is a catalogue.
     check_blobs
         For a Hugging Face cache: read every blob and compare it with its name.
     on_bytes
@@ -100,19 +121,36 @@ def read_source(
     SourceError
         The source as a whole cannot be read, or its kind is not known.
     """
-    chosen = kind or detect_kind(path)
+    try:
+        chosen = _chosen(path, kind, mapping)
+        if chosen == "catalogue":
+            yield from read_catalogue(path, mapping)
+        elif chosen == "hf_cache":
+            yield from read_cache(path, check_blobs=check_blobs, on_bytes=on_bytes)
+        else:
+            yield from _READERS[chosen](path)
+    except OSError as error:  # a folder that may not be listed; files say it themselves
+        where = str(error.filename or path)
+        raise SourceError(f"{error.strerror or error}: give what can be read", file=where) from error
+
+
+def _chosen(path: Path, kind: str | None, mapping: Mapping[str, str] | None) -> str:
+    """The kind that is given, else the one detected; a map without a kind means a catalogue."""
+    chosen = kind or ("catalogue" if mapping and path.is_file() else detect_kind(path))
     if chosen not in KINDS:
         what = f"kind {chosen!r} is not known: use one of {', '.join(KINDS)}"
         raise SourceError(what, file=str(path), code="unknown_kind")
     if not path.exists():
         raise SourceError("nothing is there: check the path", file=str(path), code="not_found")
-    if chosen == "hf_cache":
-        yield from read_cache(path, check_blobs=check_blobs, on_bytes=on_bytes)
-        return
-    yield from _READERS[chosen](path)
+    if mapping and chosen != "catalogue":
+        what = f"--map is for catalogues in CSV or JSON Lines, this is {chosen}: leave it out"
+        raise SourceError(what, file=str(path), code="unknown_kind")
+    return chosen
 
 
 _READERS: Final[dict[str, Callable[[Path], Iterator[Entry]]]] = {
-    "manifest": read_manifests, "model": read_models, "catalogue": read_catalogue, "apibench": read_apibench,
+    "manifest": read_manifests, "model": read_models, "apibench": read_apibench,
     "compare_page": read_compare_page, "page": read_pages, "open_model_zoo": read_open_model_zoo,
+    "eval_table": read_eval_table,
+    "mcp": read_mcp,
 }  # fmt: skip

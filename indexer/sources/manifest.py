@@ -6,6 +6,7 @@ rest is kept.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,25 +15,29 @@ from typing import Final
 from graph.artifacts import Artifact, Source
 from graph.claims import Claim
 from graph.errors import SourceError
+from indexer.passages import Passage
 from indexer.sources.entry import MANIFEST, REJECTED, Entry
 from indexer.sources.findings import Findings, Problem, check_fields, read_items
 from indexer.sources.manifest_artifact import read_artifact
 from indexer.sources.manifest_capabilities import read_capabilities, whole_artifact
 from indexer.sources.manifest_claims import read_claims
+from indexer.sources.manifest_passages import read_passages
 from indexer.sources.nodes import Node, read_documents, read_text
 from indexer.sources.unfragile import as_manifest, is_unfragile
 
 TOP_FIELDS: Final = ("artifact", "capabilities", "claims", "declared_total")
 OWN_NAMES: Final = ("matchgraph.yml", "unfragile.yml")
 SUFFIXES: Final = (".yml", ".yaml", ".json")
+_MARK: Final = re.compile(rb"^(?:\xef\xbb\xbf)?(?:artifact|unfragile_version)[ \t]*:", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """One document of a manifest: its artifact, or None where it is rejected, and everything found in it."""
+    """One document of a manifest: its artifact, or None where it is rejected, everything found in it, its texts."""
 
     artifact: Artifact | None
     problems: tuple[Problem, ...] = ()
+    passages: tuple[Passage, ...] = ()
 
     def as_entry(self) -> Entry:
         """The document as a source's entry."""
@@ -40,7 +45,7 @@ class Parsed:
         warnings = tuple(problem.as_line() for problem in self.problems if problem.level == "warning")
         if self.artifact is None:
             return Entry(None, REJECTED, 0, errors[0], warnings, tuple(errors[1:]))
-        return Entry(self.artifact, MANIFEST, 0, None, warnings, tuple(errors))
+        return Entry(self.artifact, MANIFEST, 0, None, warnings, tuple(errors), self.passages)
 
 
 def read_manifests(path: Path) -> Iterator[Entry]:
@@ -70,6 +75,15 @@ def has_artifact(file: Path) -> bool:
     try:
         with file.open("rb") as stream:
             return b'"artifact"' in stream.read(1 << 20)
+    except OSError:
+        return False
+
+
+def is_manifest(file: Path) -> bool:
+    """True if a YAML file reads like a manifest: a line of it begins with `artifact` or `unfragile_version`."""
+    try:
+        with file.open("rb") as stream:
+            return bool(_MARK.search(stream.read(1 << 16)))
     except OSError:
         return False
 
@@ -118,7 +132,7 @@ def parse_manifests(text: str, file: str, *, folder: Path | None = None, is_json
     count = 0
     for document in read_documents(text, file, is_json=is_json):
         count += 1
-        yield _failed(document) if isinstance(document, SourceError) else _document(document, file, folder, not is_json)
+        yield _failed(document) if isinstance(document, SourceError) else _document(document, text, file, folder)
     if count == 0:
         yield _failed(SourceError("no document in it: write artifact: {name: …}", file=file, line=1, code="empty"))
 
@@ -127,7 +141,7 @@ def _failed(error: SourceError) -> Parsed:
     return Parsed(None, (Problem("error", error.code, error.what, error.file, error.line),))
 
 
-def _document(document: Node, file: str, folder: Path | None, spans: bool) -> Parsed:
+def _document(document: Node, text: str, file: str, folder: Path | None) -> Parsed:
     header, parts = Findings(file), Findings(file)
     if is_unfragile(document):
         document = as_manifest(document, header)
@@ -147,20 +161,20 @@ def _document(document: Node, file: str, folder: Path | None, spans: bool) -> Pa
         capabilities = (whole_artifact(fields),)
     if fields["declared_total"] is not None and fields["declared_total"] < len(capabilities):
         header.warn("declared_too_low", line, f"{fields['declared_total']} declared, {len(capabilities)} described")
-    claims = _claims(claim_items, fields["id"], [capability.id for capability in capabilities], parts, spans=spans)
+    known = [capability.id for capability in capabilities]
+    claims = _claims(claim_items, fields["id"], known, parts)
     source = Source(kind="manifest", file=file, line=line)
     artifact = Artifact(**fields, capabilities=capabilities, claims=claims, source=source)
-    return Parsed(artifact, (*header.problems, *parts.problems))
+    passages = read_passages(document, known, text, file)
+    return Parsed(artifact, (*header.problems, *parts.problems), passages)
 
 
-def _claims(
-    items: tuple[Node, ...], artifact: str, capabilities: list[str], found: Findings, *, spans: bool
-) -> tuple[Claim, ...]:
+def _claims(items: tuple[Node, ...], artifact: str, capabilities: list[str], found: Findings) -> tuple[Claim, ...]:
     """The claims that are right, each once; each wrong one is noted and left out."""
     kept: dict[str, Claim] = {}
     for item in items:
         one = Findings(found.file)
-        for claim in read_claims(item, artifact, capabilities, one, spans=spans):
+        for claim in read_claims(item, artifact, capabilities, one):
             kept.setdefault(claim.id, claim)
         found.problems += one.problems
     return tuple(kept.values())

@@ -40,9 +40,7 @@ _UNITS: Final[dict[str, dict[str, float]]] = {
 }
 
 
-def read_claims(
-    node: Node, artifact: str, capabilities: Collection[str], found: Findings, *, spans: bool
-) -> tuple[Claim, ...]:
+def read_claims(node: Node, artifact: str, capabilities: Collection[str], found: Findings) -> tuple[Claim, ...]:
     """The claims of one item of `claims`; () where it is rejected (errors are noted).
 
     Parameters
@@ -55,8 +53,6 @@ def read_claims(
         Local ids of its capabilities. Where there is only one, a claim that names none belongs to it.
     found
         Collects errors and warnings.
-    spans
-        True if the node's offsets are offsets in the file.
     """
     if node.fields is None:
         found.error("bad_type", node, "a claim must hold fields, such as {metric: …, value: …}")
@@ -79,7 +75,7 @@ def read_claims(
                 id=claim_id(artifact, subject, metric.name, comparator, value, metric.unit, scope),
                 artifact=artifact, capability=capability, subject=subject, metric=metric.name, comparator=comparator,
                 value=value, unit=metric.unit, conditions=scope, hedged=hedged, text=text,
-                span=Span(file=found.file, start=node.start, end=node.end) if spans else None,
+                span=Span(file=found.file, start=node.start, end=node.end),
                 flags=("hedged",) if hedged else (),
             )
         )  # fmt: skip

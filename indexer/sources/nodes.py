@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ _PLAIN_TAGS: Final = frozenset(
     _TAG + name for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "map", "seq")
 )
 _INTEGER: Final = re.compile(r"[-+]?(?:0|[1-9][0-9_]{0,40})")
+_SAVED: Final = len(r"\ud83d\ude00") - len(r"\U0001f600")
+"""Characters by which a surrogate pair is longer than what it is read as."""
 _SURROGATES: Final = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 
 Scalar = str | int | float | bool | None
@@ -87,14 +90,17 @@ def read_documents(text: str, file: str, *, is_json: bool = False) -> Iterator[N
 
     After a syntax error nothing more can be read, so that error is the last thing given.
     """
+    pairs: list[int] = []
     if is_json:
         # A tab is blank space in JSON and an error in YAML; YAML has no surrogate pairs.
+        pairs = [match.end() for match in _SURROGATES.finditer(text)]
         text = _SURROGATES.sub(_joined_surrogates, text.replace("\t", " "))
     try:
         _check_bounds(text, file)
         for root in yaml.compose_all(text, Loader=_LOADER):
             if root is not None:
-                yield _document(root, file)
+                document = _document(root, file)
+                yield document if isinstance(document, SourceError) else _as_in_file(document, pairs)
     except SourceError as error:
         yield error
     except yaml.YAMLError as error:
@@ -113,6 +119,21 @@ def has_aliases(text: str) -> bool:
         return any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_LOADER))
     except yaml.YAMLError:
         return True
+
+
+def _as_in_file(node: Node, pairs: list[int]) -> Node:
+    """The tree with offsets in the file, where a surrogate pair (they end at `pairs`) is two characters longer."""
+    if not pairs:
+        return node
+    read = [end - _SAVED * number for number, end in enumerate(pairs, 1)]
+
+    def moved(node: Node) -> Node:
+        fields = {name: moved(child) for name, child in node.fields.items()} if node.fields is not None else None
+        items = tuple(map(moved, node.items)) if node.items is not None else None
+        start, end = (place + _SAVED * bisect_right(read, place) for place in (node.start, node.end))
+        return replace(node, start=start, end=end, fields=fields, items=items)
+
+    return moved(node)
 
 
 def _joined_surrogates(pair: re.Match[str]) -> str:

@@ -111,13 +111,21 @@ def _model_folders(top: Path, unreadable: list[OSError]) -> Iterator[tuple[Path,
             folders.clear()
             yield folder, []
             continue
-        parts = [folder / inner for inner in folders if (folder / inner / MODEL_FILE).is_file()]
+        parts = [folder / inner for inner in folders if _holds_model(folder / inner)]
         composed = any(PurePosixPath(file).match(pattern) for file in files for pattern in COMPOSITIONS)
         if composed or (
             parts and "README.md" in files and all(p.name.startswith(folder.resolve().name) for p in parts)
         ):
             folders.clear()
             yield folder, parts
+
+
+def _holds_model(folder: Path) -> bool:
+    """True if a folder has a `model.yml`; one that may not be looked into is told of by the walk itself."""
+    try:
+        return (folder / MODEL_FILE).is_file()
+    except PermissionError:
+        return False
 
 
 def read_zoo_model(folder: Path, parts: Sequence[Path] = ()) -> Entry:

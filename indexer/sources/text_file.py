@@ -45,7 +45,17 @@ def read_text_file(path: Path, file: str, most: int = LARGEST_TEXT_BYTES) -> Tex
     SourceError
         It cannot be read, is empty, is no text, or is not in the encoding that it says.
     """
-    data = _head(path, file, most + 1)
+    return text_of_bytes(_head(path, file, most + 1), file, most)
+
+
+def text_of_bytes(data: bytes, file: str, most: int = LARGEST_TEXT_BYTES) -> TextFile:
+    """What bytes say, as `read_text_file` reads a file; those behind `most` are left out with a warning.
+
+    Raises
+    ------
+    SourceError
+        They are nothing, no text, or not in the encoding that they say.
+    """
     warnings = []
     if len(data) > most:
         data = data[:most]
@@ -123,3 +133,47 @@ def _readable(text: str, file: str) -> str:
 
 def _line(data: bytes, place: int) -> int:
     return data[:place].count(b"\n") + 1
+
+
+def encoding_of(path: Path, file: str) -> tuple[str, str]:
+    """The name of a whole file's encoding, and how it was guessed ("" where it was not); reads it once, in pieces.
+
+    Raises
+    ------
+    SourceError
+        It cannot be read, or its bytes are no text in any encoding.
+    """
+    head = _head(path, file, _SAMPLE_BYTES)
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            encoding = "utf-8-sig" if name == "UTF-8" else name.rpartition("-")[0]
+            place = _undecodable(path, encoding)
+            if place is None:
+                return encoding, ""
+            what = f"its byte order mark says {name}, its bytes are something else: save it as UTF-8"
+            raise SourceError(what, file=file, line=place[0], code="not_utf8")
+    decode_text(head, file, whole=False)
+    place = _undecodable(path, "utf-8")
+    if place is None:
+        return "utf-8", ""
+    guess = guess_encoding(place[1])
+    if guess is None or _undecodable(path, guess) is not None:
+        what = "not UTF-8, and no other encoding fits: save it as UTF-8"
+        raise SourceError(what, file=file, line=place[0], code="not_utf8")
+    return guess, f"not UTF-8: read as {guess}, which is a guess"
+
+
+def _undecodable(path: Path, encoding: str) -> tuple[int, bytes] | None:
+    """The line of the first bytes that an encoding does not know, and the piece that holds them; None if all fit."""
+    decoder, line = codecs.getincrementaldecoder(encoding)(), 1
+    with path.open("rb") as stream:
+        while True:
+            piece = stream.read(1 << 20)
+            try:
+                decoder.decode(piece, final=not piece)
+            except UnicodeDecodeError as error:
+                start = max(0, min(error.start, len(piece)) - _SAMPLE_BYTES // 2)
+                return line + piece[: error.start].count(b"\n"), piece[start : start + _SAMPLE_BYTES]
+            if not piece:
+                return None
+            line += piece.count(b"\n")

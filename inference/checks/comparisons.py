@@ -9,7 +9,7 @@ from inference.checks.base import Flag, Verdict, half_unit, is_plain, number, ow
 
 
 def check_comparisons(claims: Sequence[Claim]) -> Iterator[Verdict | Flag]:
-    """Refutes comparisons that all of the page's own numbers contradict, beyond what their printed digits leave open."""
+    """Refutes comparisons that all of the page's own numbers contradict, beyond what printed digits leave open."""
     for claim in claims:
         compares = claim.conditions.reference is not None and claim.comparator in ("<", ">", "<=", ">=")
         if not compares or not is_plain(claim) or not isinstance(claim.value, int | float) or _is_ratio(claim):

@@ -14,9 +14,18 @@ from inference.verdicts.rules import Judgement
 
 # Whether the licence text permits commercial use. Sources: the SPDX list and the licences' own texts.
 _COMMERCIAL: Final = (
-    (False, re.compile(r"\bcc-?by-?nc|non-?commercial|flux-?1?\.?1?-?(?:\[?dev\]?)(?:-non)?|research[- ]only|polyform-noncommercial", re.I)),
-    (True, re.compile(r"^(?:mit(?:-0)?|apache(?:[- ]?(?:license )?2(?:\.0)?)?|bsd(?:-[0-4]-clause(?:-[a-z]+)?)?|isc|zlib|unlicense|cc0(?:-1\.0)?|"
-                      r"cc-by(?:-sa)?-[234]\.0|mpl-2\.0|l?gpl-[23]\.[01](?:-only|-or-later|\+)?|agpl-3\.0(?:-only|-or-later)?|epl-[12]\.0|wtfpl|bsl-1\.0|"
+    (False, re.compile(
+        r"\bcc-?by-?nc|non-?commercial|flux-?1?\.?1?-?(?:\[?dev\]?)(?:-non)?|research[- ]only|"
+        r"polyform-noncommercial"
+        , re.I)),
+    (True, re.compile(
+        r"^(?:mit(?:-0)?|apache(?:[- ]?(?:license )?2(?:\.0)?)?|bsd(?:-[0-4]-clause(?:-[a-z]+)?)?|isc|zlib|"
+        r"unlicense|cc0(?:-1\.0)?|"
+
+
+        r"cc-by(?:-sa)?-[234]\.0|mpl-2\.0|l?gpl-[23]\.[01](?:-only|-or-later|\+)?|agpl-3\.0(?:-only|"
+        r"-or-later)?|epl-[12]\.0|wtfpl|bsl-1\.0|"
+
                       r"artistic-2\.0|postgresql|python-2\.0|ncsa)$", re.I)),
 )  # fmt: skip
 

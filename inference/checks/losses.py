@@ -32,7 +32,8 @@ def check_losses(claims: Sequence[Claim]) -> Iterator[Verdict | Flag]:
             yield refuted(
                 claim,
                 f"its own {number(before):f} % and {number(after):f} % ({after.conditions.precision}) are "
-                f"{lost:.2g} points or {relative:.2g} % apart, claimed {claim.comparator.replace('=', '')}{claim.value:g} %",
+                f"{lost:.2g} points or {relative:.2g} % apart, "
+                f"claimed {claim.comparator.replace('=', '')}{claim.value:g} %",
                 float(lost),
             )  # fmt: skip
 

@@ -39,15 +39,15 @@ class MeasuredTables:
 
 
 def check_tables(artifact: Artifact, claims: Sequence[Claim], tables: MeasuredTables) -> Iterator[Verdict | Flag]:
-    """Flags accuracies above all of a measured table (`implausible`), and numbers that stand there too (`corroborated`)."""
+    """Flags accuracies above all of a table (`implausible`), and numbers that stand there too (`corroborated`)."""
     for claim in claims:
         if MEASURED in claim.flags or not is_plain(claim) or not isinstance(claim.value, int | float):
             continue
         about = plain_set(claim.conditions.dataset), _kind(claim)
         largest = tables.largest.get(about)
         if claim.metric == "accuracy" and largest is not None and number(claim) > number(largest):
-            most = words(number(largest), "accuracy")
-            reason = f"{words(number(claim), 'accuracy')} is above all of the measured table, at most {most} ({largest.artifact})"
+            stated, most = words(number(claim), "accuracy"), words(number(largest), "accuracy")
+            reason = f"{stated} is above all of the measured table, at most {most} ({largest.artifact})"
             yield Flag("implausible", reason, (claim.id,), claim.text, claim.span)
             continue
         same = [row for row in tables.rows.get((plain_model(artifact.name), *about), []) if _same(claim, row)]

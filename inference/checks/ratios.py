@@ -93,8 +93,9 @@ def _against_sizes(claim: Claim, claims: Sequence[Claim]) -> Iterator[Verdict | 
         if most is not None and not may_reach(claim, most):
             ratio = 4 * number(parameters[0]) / number(size)
             said = (
-                f"the page's own {words(number(size), 'size_bytes')} in {after} from "
-                f"{words(number(parameters[0]), 'parameters')} parameters in float32 is {float(ratio):.3g} times smaller"
+                f"the page's own {words(number(size), 'size_bytes')} in {after} "
+                f"from {words(number(parameters[0]), 'parameters')} parameters in float32 "
+                f"is {float(ratio):.3g} times smaller"
             )
             yield refuted(claim, said, float(ratio))
             yield Flag("contradiction", f"{said}, not {claim.value:g}", (size.id, claim.id), size.text, size.span)

@@ -6,8 +6,8 @@ from typing import Final
 
 from graph.claims import Claim
 from graph.metrics import METRICS
-from inference.ground import Ground
 from inference.checks.ratios import largest_ratio, may_reach
+from inference.ground import Ground
 from inference.judging.findings import ARITHMETIC, ARITHMETIC_VERSION, Finding, unverifiable
 from inference.judging.scopes import named_device, several_steps, stated_scope
 from inference.verdicts.rules import Judgement
