@@ -33,7 +33,7 @@ _BUILD_S: Final = 60.0
 class Builder:
     """Builds architectures on the meta device, by the probe and in the sandbox that `verify` uses; one worker for all.
 
-    The worker starts with the first architecture. Where torch is not installed, nothing starts and no number comes back.
+    The worker starts with the first architecture. Where torch is not installed, nothing starts and nothing comes back.
     """
 
     def __init__(self) -> None:
