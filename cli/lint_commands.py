@@ -73,9 +73,9 @@ def _standard_input() -> bytes:
 
 
 def _print(report: LintReport, format_: Format) -> None:
-    from indexer.lint.document import lint_document
-
     if format_ is Format.json:
+        from indexer.lint.document import lint_document
+
         print_json(lint_document(report))
     elif format_ is Format.sarif:
         from importlib.metadata import version
@@ -108,18 +108,15 @@ def _print_artifact(linted: Linted, report: LintReport) -> None:
 
 
 def _print_counts(report: LintReport) -> None:
-    from indexer.lint.document import lint_document
-
-    answer = lint_document(report)
-    claims = sum(answer.counts.values())
-    shown = ", ".join(f"{count} {name}" for name, count in answer.counts.items() if count) or "none"
-    say_wrapped(f"{_counted(len(answer.artifacts), 'artifact')}, {_counted(claims, 'claim')}: {shown}")
-    if answer.flags:
-        say_wrapped("flags: " + ", ".join(f"{count} {name}" for name, count in answer.flags.items()))
-    if not answer.flags and not answer.counts["refuted"]:
+    claims, flags = sum(report.counts.values()), report.flags
+    shown = ", ".join(f"{count} {name}" for name, count in report.counts.items() if count) or "none"
+    say_wrapped(f"{_counted(len(report.artifacts), 'artifact')}, {_counted(claims, 'claim')}: {shown}")
+    if flags:
+        say_wrapped("flags: " + ", ".join(f"{count} {name}" for name, count in flags.items()))
+    if not flags and not report.counts["refuted"]:
         say("nothing found")
-    if answer.ignored or answer.known:
-        say(f"set aside: {answer.ignored} by comments, {answer.known} by the baseline")
+    if report.ignored or report.known:
+        say(f"set aside: {report.ignored} by comments, {report.known} by the baseline")
 
 
 def _counted(number: int, word: str) -> str:

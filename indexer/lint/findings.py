@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graph.artifacts import Artifact
-from graph.claims import ClaimReport, Span
+from graph.claims import VERDICTS, ClaimReport, Span
 from graph.errors import SourceError
 from indexer.lint.places import Place, Text
 from inference.checks import Flag
@@ -54,6 +55,27 @@ class LintReport:
     rejected: tuple[SourceError, ...] = ()
     warnings: tuple[str, ...] = ()
     texts: Mapping[str, Text] = field(default_factory=dict, repr=False)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Claims by verdict, "claimed" where there is none."""
+        verdicts = Counter(claim.verdict or "claimed" for linted in self.artifacts for claim in linted.claims)
+        return {name: verdicts[name] for name in (*VERDICTS, "claimed")}
+
+    @property
+    def flags(self) -> dict[str, int]:
+        """Flags by code, sorted."""
+        return dict(sorted(Counter(flag.code for linted in self.artifacts for flag in linted.flags).items()))
+
+    @property
+    def ignored(self) -> int:
+        """How many findings comments set aside."""
+        return sum(len(linted.ignored) for linted in self.artifacts)
+
+    @property
+    def known(self) -> int:
+        """How many findings the baseline knows."""
+        return sum(len(linted.known) for linted in self.artifacts)
 
     def place(self, file: str, offset: int) -> Place:
         """The line and the columns of a character offset in a file."""
