@@ -17,7 +17,10 @@ from indexer.claims.stated import Statement
 from indexer.claims.tables import value_of
 
 _QUALITY: Final = PERCENT | {"score", "perplexity"}
-_LOWER_IS_MORE: Final = frozenset({"error_rate", "perplexity", "latency_s"})
+_NEAR: Final = 60
+"""Characters within which a name belongs to a number."""
+_MOST_NUMBERS: Final = 100
+"""Of one sentence; more are data."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def read_sentence(sentence: str, offset: int, around: Around) -> Iterator[Statem
 def _numbers(sentence: str, around: Around) -> list[Read]:
     """The numbers of a sentence that say something of a metric, each with whom it is about."""
     shapes = pictures.shapes(sentence)
-    found = [q for q in quantities(sentence) if not any(a <= q.start < b for a, b in shapes)]
+    found = [q for q in quantities(sentence)[:_MOST_NUMBERS] if not any(a <= q.start < b for a, b in shapes)]
     words = metric_words(sentence)
     names = names_in(sentence)
     read: list[Read | None] = []
@@ -182,13 +185,12 @@ def _name_anywhere(sentence: str, q: Quantity, words: list[Named], found: list[Q
     """For a number in percent: the nearest name with no other number between."""
     if between.OTHER_NOUN.match(sentence, q.end):  # "100% depth"
         return None
+    close = [named for named in words if min(abs(named.start - q.end), abs(q.start - named.end)) <= _NEAR]
+    others = [other for other in found if other is not q and abs(other.start - q.start) <= 2 * _NEAR]
     near = [
         named
-        for named in words
-        if not any(
-            min(named.end, q.end) <= other.start < max(named.start, q.start) for other in found if other is not q
-        )
-        and min(abs(named.start - q.end), abs(q.start - named.end)) <= 60
+        for named in close
+        if not any(min(named.end, q.end) <= other.start < max(named.start, q.start) for other in others)
     ]
     return min(near, key=lambda named: min(abs(named.start - q.end), abs(q.start - named.end)), default=None)
 
@@ -223,7 +225,9 @@ def _whose(sentence: str, read: Read, all_read: list[Read], names: list[tuple[in
         return f"the {another['name'].lower()}"
     rival = rival_of(sentence, q, names, around)
     for other in all_read:
-        if other.quantity.end <= q.start and between.VERSUS.fullmatch(sentence, other.quantity.end, q.start):
+        if 0 <= q.start - other.quantity.end <= _NEAR and between.VERSUS.fullmatch(
+            sentence, other.quantity.end, q.start
+        ):
             return rival
     behind = between.FOR_NAME.match(sentence, q.end)
     if behind is not None:
