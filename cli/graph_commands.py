@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.output import note, print_json, print_table, say, say_wrapped, shorten, show_value
 from cli.session import DatabaseOption, HomeOption, JsonOption, opened
+
+if TYPE_CHECKING:
+    from graph.graph_responses import HistoryReport
 
 EXIT_FINDINGS = 3
 NodeArgument = Annotated[str, typer.Argument(help="A query, an intent, a capability URI or an artifact.")]
@@ -185,6 +188,49 @@ def explain(
         votes = [(v["outcome"], v["position"], v["value"], v["decay"], v["cap_factor"], v["weight"])
                  for v in answer["votes"]]  # fmt: skip
         print_table(["outcome", "position", "value", "decay", "cap", "weight"], votes, right=(1, 2, 3, 4, 5))
+
+
+@app.command()
+def history(
+    artifact: Annotated[str, typer.Argument(help="An artifact.")],
+    since: Annotated[str | None, typer.Option("--since", help="The first date; default 28 days earlier.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="The last date; default now.")] = None,
+    json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
+) -> None:  # fmt: skip
+    """Show an artifact's ranks over time, and what changed the rank between two dates.
+
+    Example: matchgraph graph history apple--mobilevit-small --since 2026-11-01
+    """
+    from search.event_log import read_moment
+    from search.rank_history import show_history
+
+    moments = [None if text is None else read_moment(text) for text in (since, until)]
+    with opened(home, db) as found:
+        answer = show_history(found, artifact, moments[0], moments[1])
+    print_json(answer) if json_ else print_history(answer)
+
+
+def print_history(answer: HistoryReport) -> None:
+    """Print the answer of `graph history`."""
+    from cli.output import day_words
+
+    say(f"{answer.slug}: UnfragileRank over time")
+    rows = [
+        (day_words(p.as_of_us), None if p.rank is None else f"{p.rank:.3f}", f"{p.points:.3f}", f"{p.known_weight:.0f}")
+        for p in answer.history
+    ]
+    print_table(["date", "rank", "points", "known of 100"], rows, right=(1, 2, 3))
+    if answer.before is None or answer.after is None:
+        say("no change to explain: it was not in the catalogue at both dates")
+    else:
+        say()
+        causes = [
+            (str(c.kind), f"{c.points:+.3f}", shorten(", ".join(i.name for i in c.inputs), 50)) for c in answer.causes
+        ]
+        causes.append(("together", f"{answer.after.points - answer.before.points:+.3f}", ""))
+        print_table(["cause", "points", "inputs that are others now"], causes, right=(1,))
+    for each in answer.happenings[-20:]:
+        say_wrapped(f"{day_words(each.time_us)} {each.kind}: {each.words}", indent=2)
 
 
 @app.command()

@@ -31,6 +31,7 @@ CONTRACTS: Final[dict[str, type[BaseModel]]] = {
     "graph-explain": graph_responses.RankExplanation,
     "graph-export": graph_responses.GraphDocument,
     "graph-export-report": graph_responses.GraphExportReport,
+    "graph-history": graph_responses.HistoryReport,
     "graph-neighbors": graph_responses.NeighborsReport,
     "graph-path": graph_responses.PathReport,
     "graph-rebuild": graph_responses.RebuildReport,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -247,3 +247,54 @@ class GraphDocument(Document):
     as_of_us: int
     nodes: tuple[ExportedNode, ...]
     edges: tuple[ExportedEdge, ...]
+
+
+class RankPoint(Document):
+    """A rank at a moment; `points` is the sum of the contributions, `rank` null where too little was known."""
+
+    as_of_us: int
+    rank: float | None
+    points: float
+    known_weight: float
+    contributions: dict[str, float]
+
+
+class InputReport(Document):
+    """An input of a score that is another now; null is unknown."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+class CauseReport(Document):
+    """One reason for a change of rank, in points: time, outcomes, evidence, entry, or others of its type."""
+
+    kind: Literal["time", "outcomes", "evidence", "entry", "others"]
+    points: float
+    components: dict[str, float]
+    inputs: tuple[InputReport, ...]
+
+
+class HappeningReport(Document):
+    """Something that happened to an artifact."""
+
+    time_us: int
+    kind: str
+    id: str
+    words: str
+
+
+class HistoryReport(Document):
+    """The answer of `graph history`: ranks over time, and what changed the rank between the first and the last moment.
+
+    `causes` add up to the difference of `points`; `before` or `after` null: the artifact was not there then.
+    """
+
+    artifact: str
+    slug: str
+    history: tuple[RankPoint, ...]
+    before: RankPoint | None
+    after: RankPoint | None
+    causes: tuple[CauseReport, ...]
+    happenings: tuple[HappeningReport, ...]

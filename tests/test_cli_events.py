@@ -32,7 +32,7 @@ SCHEMAS = schemas()
 COMMANDS = (
     ["events", "import"], ["events", "export"], ["events", "forget"], ["events", "demand"], ["graph", "stats"],
     ["graph", "top"], ["graph", "show"], ["graph", "neighbors"], ["graph", "path"], ["graph", "explain"],
-    ["graph", "export"], ["graph", "rebuild"],
+    ["graph", "history"], ["graph", "export"], ["graph", "rebuild"],
 )  # fmt: skip
 
 
@@ -184,6 +184,7 @@ def test_the_demand_report(imported: Run) -> None:
         (["neighbors", "north--t00-first"], "graph-neighbors"), (["explain", "north/t00-first"], "graph-explain"),
         (["path", "clone a voice", "north/t17-first"], "graph-path"), (["rebuild", "--check"], "graph-rebuild"),
         (["rebuild"], "graph-rebuild"), (["export"], "graph-export"),
+        (["history", "north/t00-first", "--since", "2026-09-10"], "graph-history"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip

@@ -33,6 +33,7 @@ DOCUMENTS = (
     "docs/decisions/README.md",
     "docs/formulas.md",
     "docs/probes.md",
+    "docs/replay.md",
     "docs/sandbox.md",
     "docs/verification.md",
     "benchmarks/README.md",
@@ -129,7 +130,7 @@ def test_every_command_of_the_readme_exists(repository: Path) -> None:
     commands = _commands((repository / "README.md").read_text(encoding="utf-8"))
     assert len(commands) > 10
     for command in commands:
-        words = tuple(command[:2]) if command[0] in ("graph", "evaluate") else (command[0],)
+        words = tuple(command[:2]) if command[0] in ("graph", "evaluate", "events") else (command[0],)
         assert words in known, command
         options = {word.partition("=")[0] for word in command if word.startswith("--")}
         assert options <= _options(words), command
