@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from indexer.claims import read_claims
+from indexer.lint import lint
 from indexer.passages import Passage
 from tests.factories import make_artifact
 from tests.lint_cli import PAGES, REPOSITORY, lint_alone, lint_here, lint_json
@@ -140,6 +141,34 @@ def test_texts_made_to_explode_take_time_in_proportion(kind: str, markup: Any) -
     short, long = seconds(8_000), seconds(32_000)
     assert long < max(1.0, 12 * short)  # four times the length; the rest is noise of a shared machine
     assert long < 8.0
+
+
+STATEMENTS = {
+    "comparisons": "Foo has 9M parameters. It is lighter than Bar-Net (5.3M params). ",
+    "ratios": "It has 5.6M parameters, INT8 makes it 6x smaller. It takes 5.6 MB in INT8. ",
+    "losses": "It has 78.3% accuracy on ImageNet and 77.2% in INT8, a loss of 0.8%. ",
+    "percents": "5% vs ",
+    "rows": "| a | 5M |\n",
+}
+
+
+@pytest.mark.parametrize("kind", sorted(STATEMENTS))
+def test_many_statements_are_checked_in_time_in_proportion(tmp_path: Path, kind: str) -> None:
+    """Every statement against every other would take 16 times as long for four times the length."""
+    piece = STATEMENTS[kind]
+
+    def seconds(length: int) -> float:
+        page = tmp_path / f"{length}.md"
+        page.write_text("# Foo\n\n" + piece * (length // len(piece)), encoding="utf-8")
+        started = time.process_time()
+        report = lint([page])
+        took = time.process_time() - started
+        assert sum(len(linted.flags) for linted in report.artifacts) <= length
+        return took
+
+    seconds(1_000)
+    short, long = seconds(30_000), seconds(120_000)
+    assert long < max(1.0, 8 * short)
 
 
 # Text that talks ------------------------------------------------------------------------------------------

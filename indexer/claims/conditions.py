@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any, Final
 
@@ -66,6 +67,7 @@ def only_format(text: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+@functools.lru_cache(maxsize=256)
 def smallest_format(text: str) -> str | None:
     """The number format of fewest bits that a text names: what a ratio of sizes can reach at best."""
     found = [name for name in formats_in(text) if name in _BITS]

@@ -50,16 +50,17 @@ def lint(
     stdin
         A page that is linted with the others, named `STDIN`.
     on_progress
-        Hears after every artifact.
+        Hears after every artifact that is read, and again after every one that is checked.
     """
     texts = _Texts()
     found: dict[str, _Found] = {}
     rejected: list[SourceError] = []
-    for entry in _entries(paths, kind, stdin, texts):
+    for number, entry in enumerate(_entries(paths, kind, stdin, texts), 1):
         rejected += [*([entry.problem] if entry.problem is not None else []), *entry.left_out]
         texts.warnings += entry.warnings
         if entry.artifact is not None:
             _take(found, entry.artifact, entry.passages)
+        on_progress(Progress("reading", number))
     tables = MeasuredTables()
     tables.add(artifact for artifact, _ in found.values())
     linted: list[Linted] = []
@@ -160,7 +161,7 @@ class _Texts:
 
 def _told(artifact: Artifact, checked: Checked, texts: _Texts, baseline: frozenset[str]) -> Linted:
     """The findings on an artifact: those to tell, and those set aside by a comment or the baseline."""
-    claims, flags = [], []
+    claims, flags, codes = [], [], checked.flags_by_claim()
     aside: list[SetAside] = []
 
     def is_set_aside(fingerprint: str, kind: str, said: str, text: str, span: Span | None) -> bool:
@@ -170,7 +171,7 @@ def _told(artifact: Artifact, checked: Checked, texts: _Texts, baseline: frozens
         return reason is not None or fingerprint in baseline
 
     for claim in artifact.claims:
-        report = _report(claim, checked)
+        report = _report(claim, checked, codes.get(claim.id, ()))
         refuted = report.verdict == "refuted"
         said = f"refuted {claim.metric}"
         if not (refuted and is_set_aside(fingerprint_of_claim(claim), claim.metric, said, claim.text, claim.span)):
@@ -182,10 +183,10 @@ def _told(artifact: Artifact, checked: Checked, texts: _Texts, baseline: frozens
     return Linted(artifact, tuple(claims), tuple(flags), ignored, tuple(each for each in aside if not each.reason))
 
 
-def _report(claim: Claim, checked: Checked) -> ClaimReport:
+def _report(claim: Claim, checked: Checked, flags: tuple[str, ...]) -> ClaimReport:
     """The claim with its verdict; null where no check decides it."""
     stated = {name: getattr(claim, name) for name in Claim.model_fields}
-    stated["flags"] = tuple(sorted({*claim.flags, *checked.flags_of(claim.id)}))
+    stated["flags"] = tuple(sorted({*claim.flags, *flags}))
     finding = checked.findings.get(claim.id)
     return ClaimReport(**stated) if finding is None else ClaimReport(**stated, **_verdict(finding))
 

@@ -65,9 +65,13 @@ class Checked:
             else:
                 self.findings[each.claim] = each.finding
 
-    def flags_of(self, claim: str) -> tuple[str, ...]:
-        """The codes of the flags about a claim, sorted."""
-        return tuple(sorted({flag.code for flag in self.flags if claim in flag.claims}))
+    def flags_by_claim(self) -> dict[str, tuple[str, ...]]:
+        """The codes of the flags about each claim by its id, sorted; claims without a flag left out."""
+        codes: dict[str, set[str]] = {}
+        for flag in self.flags:
+            for claim in flag.claims:
+                codes.setdefault(claim, set()).add(flag.code)
+        return {claim: tuple(sorted(found)) for claim, found in codes.items()}
 
 
 def _with_reason(finding: Finding, reason: str) -> Finding:

@@ -20,13 +20,16 @@ _WIDER: Final = re.compile(r"(?P<part>[a-z]+) in (?P<name>float16|bfloat16|float
 
 def check_ratios(artifact: Artifact, claims: Sequence[Claim]) -> Iterator[Verdict | Flag]:
     """Refutes size ratios beyond what the number formats give, or beyond the page's own sizes."""
+    parameters, sizes = list(own_numbers(claims, "parameters")), list(own_numbers(claims, "size_bytes"))
+    has_one_count = len({number(count) for count in parameters}) == 1
     for claim in claims:
         if claim.metric != "size_ratio" or not is_plain(claim) or not isinstance(claim.value, int | float):
             continue
         bound = largest_ratio(claim, artifact)
         if bound is not None and not may_reach(claim, bound[0]):
             yield refuted(claim, f"{bound[1]}, claimed {claim.value:g}", float(bound[0]))
-        yield from _against_sizes(claim, claims)
+        if has_one_count:
+            yield from _against_sizes(claim, parameters[0], sizes)
 
 
 def largest_ratio(claim: Claim, artifact: Artifact, before: str = "float32") -> tuple[Decimal, str] | None:
@@ -78,24 +81,23 @@ def _share(artifact: Artifact, part: str) -> Decimal | None:
     return None
 
 
-def _against_sizes(claim: Claim, claims: Sequence[Claim]) -> Iterator[Verdict | Flag]:
-    """The ratio that the page's own parameters and bytes give, where it falls short of the claimed one."""
-    parameters = list(own_numbers(claims, "parameters"))
-    counts = {number(count) for count in parameters}
+def _against_sizes(claim: Claim, parameters: Claim, sizes: Sequence[Claim]) -> Iterator[Verdict | Flag]:
+    """The ratio that the page's own parameters and first such bytes give, where it falls short of the claimed one."""
     after = named_precision(claim.conditions)
-    if len(counts) != 1 or after is None or claim.comparator not in ("=", ">=", ">", "up_to"):
+    if after is None or claim.comparator not in ("=", ">=", ">", "up_to"):
         return
-    for size in own_numbers(claims, "size_bytes"):
+    for size in sizes:
         if named_precision(size.conditions) != after or not number(size):
             continue
-        full = 4 * (number(parameters[0]) + half_unit(parameters[0]))
+        full = 4 * (number(parameters) + half_unit(parameters))
         most = full / (number(size) - half_unit(size)) if number(size) > half_unit(size) else None
         if most is not None and not may_reach(claim, most):
-            ratio = 4 * number(parameters[0]) / number(size)
+            ratio = 4 * number(parameters) / number(size)
             said = (
                 f"the page's own {words(number(size), 'size_bytes')} in {after} "
-                f"from {words(number(parameters[0]), 'parameters')} parameters in float32 "
+                f"from {words(number(parameters), 'parameters')} parameters in float32 "
                 f"is {float(ratio):.3g} times smaller"
             )
             yield refuted(claim, said, float(ratio))
             yield Flag("contradiction", f"{said}, not {claim.value:g}", (size.id, claim.id), size.text, size.span)
+            return

@@ -56,12 +56,13 @@ def settle(
     findings: list[tuple[Claim, Finding]] = []
     waiting: list[tuple[Claim | None, Need]] = []
     checked = check_artifact(artifact)
+    flags = checked.flags_by_claim()
     for claim in artifact.claims:
         routed = checked.findings.get(claim.id) or route(claim, ground, shelf, device)
         if isinstance(routed, Need):
             waiting.append((claim, routed))
         else:
-            findings.append((claim, _flagged(routed, checked.flags_of(claim.id))))
+            findings.append((claim, _flagged(routed, flags.get(claim.id, ()))))
     waiting += [(None, need) for need in observation_needs(ground, artifact.claims, shelf, device)]
     return Settled(ground, tuple(findings), tuple(waiting))
 
