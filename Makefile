@@ -52,6 +52,8 @@ battery: $(INSTALLED)
 	@$(BIN)/python benchmarks/hostile/hostile.py
 	@$(BIN)/python benchmarks/verify/examples.py --jobs 2 --write
 	@$(BIN)/python benchmarks/sandbox/setup.py
+	@$(BIN)/python benchmarks/match_graph/manipulation.py --write
+	@$(BIN)/python benchmarks/match_graph/speed.py --write
 	@$(BIN)/python benchmarks/retrieval/apibench.py ../shared/data/apibench
 
 clean:

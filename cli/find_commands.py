@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,6 +23,10 @@ SearchIdOption = Annotated[str | None, typer.Option("--search-id", help="The sea
 TypeOption = Annotated[str | None, typer.Option("--type", help="Only artifacts of this type.")]
 WhereOption = Annotated[list[str] | None, typer.Option("--where", help="Condition such as 'params<10M'; repeatable.")]
 PolicyOption = Annotated[str | None, typer.Option("--policy", help="open, default, production, strict, or a file.")]
+NoUnderstandOption = Annotated[
+    bool, typer.Option("--no-understand", help="Take the query as words: no limits, names or negations are read.")
+]
+NotOption = Annotated[list[str] | None, typer.Option("--not", help="An artifact that you do not want; repeatable.")]
 ExplainOption = Annotated[bool, typer.Option("--explain", help="Show the parts of each score.")]
 
 
@@ -34,27 +39,36 @@ def register(app: typer.Typer) -> None:
 def search(
     query: Annotated[str, typer.Argument(help="What it should do, in your words.")],
     limit: LimitOption = 10, offset: OffsetOption = 0, search_id: SearchIdOption = None, type_: TypeOption = None,
-    where: WhereOption = None, policy: PolicyOption = None, explain: ExplainOption = False,
+    where: WhereOption = None, policy: PolicyOption = None, not_: NotOption = None,
+    no_understand: NoUnderstandOption = False, explain: ExplainOption = False,
     json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
 ) -> None:  # fmt: skip
     """Find artifacts by what they do.
+
+    Limits in the query's own words ("under 10M parameters") hold of every result.
 
     Example: matchgraph search "estimate depth from one image" --where 'params<100M'
     """
     from search.engine import open_engine
 
     with opened(home, db) as found:
-        request = _request(found, query, limit, offset, search_id, type_, where, policy)
+        asked = _Asked(limit, offset, search_id, type_, where, policy, not_, understand=not no_understand)
+        request = _request(found, query, asked)
         print_search(open_engine(found).search(request), explain=explain, json_=json_)
 
 
 def different(
     artifact: Annotated[str, typer.Argument(help="The artifact you do not want.")],
     query: Annotated[str, typer.Argument(help="How the other should differ: 'but smaller and offline'.")] = "",
-    limit: LimitOption = 10, where: WhereOption = None, type_: TypeOption = None, explain: ExplainOption = False,
+    limit: LimitOption = 10, offset: OffsetOption = 0, search_id: SearchIdOption = None, type_: TypeOption = None,
+    where: WhereOption = None, policy: PolicyOption = None, not_: NotOption = None,
+    no_understand: NoUnderstandOption = False, explain: ExplainOption = False,
     json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
 ) -> None:  # fmt: skip
     """Find what does the same job as ARTIFACT, but differs the way you say.
+
+    The difference holds as a known fact: smaller, larger, faster, cheaper, free, offline, verified, another family,
+    library, licence, organisation or modality, and limits as in a search.
 
     Example: matchgraph different google--vit-base-patch16-224 "but smaller and offline"
     """
@@ -62,7 +76,8 @@ def different(
     from search.engine import open_engine
 
     with opened(home, db) as found:
-        request = _request(found, query or artifact, limit, 0, None, type_, where, None)
+        asked = _Asked(limit, offset, search_id, type_, where, policy, not_, understand=not no_understand)
+        request = _request(found, query or artifact, asked)
         print_search(find_different(open_engine(found), artifact, query, request), explain=explain, json_=json_)
 
 
@@ -137,6 +152,8 @@ def print_search(answer: SearchResponse, *, explain: bool, json_: bool) -> None:
         return
     if answer.understood.cut:
         note(f"the query was longer than {len(answer.query)} characters: only its beginning was read")
+    for line in understood_lines(answer):
+        note(line)
     if answer.message:
         say_wrapped(answer.message)
     rows = [
@@ -145,6 +162,8 @@ def print_search(answer: SearchResponse, *, explain: bool, json_: bool) -> None:
     ]
     if rows:
         print_table(["#", "artifact", "score", "rank", "runs its task"], rows, right=(0, 2, 3))
+    for r in answer.results if answer.understood.differences and not explain else ():
+        say_wrapped(f"{r.position}. {r.why}")
     for r in answer.results if explain else ():
         say()
         parts = " + ".join(f"{name} {value:.4f}" for name, value in r.parts.items() if value)
@@ -156,6 +175,19 @@ def print_search(answer: SearchResponse, *, explain: bool, json_: bool) -> None:
         note(f"{answer.dropped_unknown} left out because a condition is unknown for them")
     if rows:
         note(f"search {answer.search_id}; say what worked: matchgraph outcome --last POSITION success")
+
+
+def understood_lines(answer: SearchResponse) -> list[str]:
+    """What was read from the query, and what could not be, one line each."""
+    read = answer.understood
+    lines = []
+    if read.read or read.policy:
+        parts = [f'"{part.words}" as {part.condition}' for part in read.read]
+        parts += [f"policy {read.policy}"] if read.policy else []
+        lines.append(f"understood: {'; '.join(parts)} (--no-understand takes it as words)")
+    if read.differences:
+        lines.append(f"must differ: {', '.join(read.differences)}")
+    return [*lines, *read.notes]
 
 
 def brief_verdict(words: str | None) -> str | None:
@@ -265,14 +297,28 @@ def _caller(home: Home) -> Caller:
     return Caller("cli", Actor(id="local"), synthetic=home.settings.synthetic)
 
 
-def _request(
-    home: Home, query: str, limit: int, offset: int, search_id: str | None, type_: str | None,
-    where: list[str] | None, policy: str | None,
-) -> SearchRequest:  # fmt: skip
+@dataclass(frozen=True)
+class _Asked:
+    """The options of `search` and `different`."""
+
+    limit: int
+    offset: int
+    search_id: str | None
+    type_name: str | None
+    where: list[str] | None
+    policy: str | None
+    rejected: list[str] | None
+    understand: bool
+
+
+def _request(home: Home, query: str, asked: _Asked) -> SearchRequest:
     from graph.policy_file import find_policy
     from search.memory import SearchRequest
     from search.query import read_where
 
-    conditions = read_where(where or [], type_)
-    rules = None if policy is None else find_policy(policy)
-    return SearchRequest(query, _caller(home), limit, offset, conditions, rules, search_id)
+    conditions = read_where(asked.where or [], asked.type_name)
+    rules = None if asked.policy is None else find_policy(asked.policy)
+    return SearchRequest(
+        query, _caller(home), asked.limit, asked.offset, conditions, rules, asked.search_id, asked.understand,
+        tuple(asked.rejected or ()),
+    )  # fmt: skip

@@ -13,6 +13,7 @@ import typer
 from cli import (
     catalogue_commands,
     evaluate_commands,
+    events_commands,
     find_commands,
     graph_commands,
     lint_commands,
@@ -31,6 +32,7 @@ lint_commands.register(app)
 find_commands.register(app)
 serve_commands.register(app)
 app.add_typer(graph_commands.app, name="graph")
+app.add_typer(events_commands.app, name="events")
 app.add_typer(evaluate_commands.evaluate_app, name="evaluate")
 
 

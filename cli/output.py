@@ -120,6 +120,13 @@ def _left_words(heard: Progress) -> str:
     return "" if heard.left_s is None else f"about {seconds_words(heard.left_s)} left"
 
 
+def day_words(time_us: int) -> str:
+    """The day of a moment (microseconds since 1970), in UTC: "2026-11-28"."""
+    from datetime import UTC, datetime, timedelta
+
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)).strftime("%Y-%m-%d")
+
+
 def seconds_words(seconds: float) -> str:
     """Seconds for people: "8 s", "2 min 05 s", "1 h 02 min"."""
     whole = round(seconds)

@@ -75,6 +75,10 @@ VOTE_LEAST_SIMILARITY: Final = 0.5
 """Intents less similar than this do not vote (cosine of query vectors)."""
 ACTOR_EPSILON: Final = VOTE_WEIGHT * ACTOR_CAP / (1.0 + SHRINK_ACTORS)
 """ε: the most that one actor changes a fused score (proof: docs/formulas.md)."""
+DEMAND_WINDOW_DAYS: Final = 28
+"""The demand report looks at this many days, and compares them with as many before."""
+DEMAND_LEVEL: Final = 0.95
+"""Level of the demand report's one-sided bounds; for what rises, of all intents together."""
 INTENT_SIMILARITY: Final = 0.80
 """Queries at least this similar share an intent (cosine)."""
 CANONICAL_SIMILARITY: Final = 0.80
@@ -85,6 +89,16 @@ CANONICAL_SIMILARITY_STRICT: Final = 0.88
 """The same where the job is a label set that neither names, and in `other.other`."""
 ABSTAIN_BELOW: Final = 0.25
 """Abstain where the best cosine is below this and no word of the query matches a name."""
+DIFFERENT_NEED_WEIGHT: Final = 1.0
+"""Something different is sought with the artifact's own vector + this · the vector of the words; normalised."""
+JOB_NEIGHBOURS: Final = 20
+"""A job that nobody states is voted for by this many of the nearest artifacts that state one."""
+JOB_TEMPERATURE: Final = 0.1
+"""An artifact at cosine c votes for its job with weight exp((c - 1) / this)."""
+JOB_LEAST_AGREEMENT: Final = 0.1
+"""Whose job has a smaller share of the votes is not said to do the same."""
+DIVERSITY_WEIGHT: Final = 0.1
+"""In something different, a result loses this · its largest cosine to a result above it."""
 QUERY_MAX_CHARS: Final = 2_000
 """A longer query is cut here, and the answer says so."""
 LIMIT_MAX: Final = 100

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from graph import model_comparison, responses, work_responses
+from graph import event_responses, graph_responses, model_comparison, responses, work_responses
 from graph.artifacts import Artifact
 from graph.claims import Claim, ClaimReport, Evidence
 from graph.events import EVENT
@@ -21,9 +21,22 @@ CONTRACTS: Final[dict[str, type[BaseModel]]] = {
     "claim": Claim,
     "claim-report": ClaimReport,
     "compare": responses.CompareResponse,
+    "events-demand": event_responses.DemandResponse,
+    "events-export": event_responses.ExportResponse,
+    "events-forget": event_responses.ForgetResponse,
+    "events-import": event_responses.ImportResponse,
     "evaluate-models": model_comparison.EvaluateModelsResponse,
     "evaluate-search": responses.EvaluateResponse,
     "evidence": Evidence,
+    "graph-explain": graph_responses.RankExplanation,
+    "graph-export": graph_responses.GraphDocument,
+    "graph-export-report": graph_responses.GraphExportReport,
+    "graph-history": graph_responses.HistoryReport,
+    "graph-neighbors": graph_responses.NeighborsReport,
+    "graph-path": graph_responses.PathReport,
+    "graph-rebuild": graph_responses.RebuildReport,
+    "graph-show": graph_responses.NodeReport,
+    "graph-top": graph_responses.TopReport,
     "graph-stats": responses.GraphStats,
     "health": responses.Health,
     "lint": work_responses.LintResponse,

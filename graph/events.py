@@ -63,7 +63,8 @@ class SearchEvent(_Event):
     `vector_key` is the digest of redacted text and encoder digest. `seen_seq` is the number of the last event that the
     scores knew; they were weighed at `time_us`. `exploration_propensity` is the chance with which the result at
     `exploration_position` was drawn. `target` is what a difference is asked from, `rejected` what else is not wanted;
-    `switches` names options that were not at their default, sorted; `batch` is the digest of an import.
+    `switches` names options that were not at their default, sorted; `batch` is the digest of an import. `partial`: an
+    imported log did not list what was delivered, `results` are only what outcomes prove.
     """
 
     kind: Literal["search"] = "search"
@@ -88,6 +89,7 @@ class SearchEvent(_Event):
     target: str | None = None
     rejected: tuple[str, ...] = ()
     switches: tuple[str, ...] = ()
+    partial: bool = False
     seen_seq: int | None = Field(default=None, ge=0, le=INTEGER_MAX)
     batch: str | None = None
     results: tuple[Delivered, ...] = ()
@@ -128,6 +130,10 @@ class CatalogueEvent(_Event):
     subject: str
     object: str | None = None
     detail: dict[str, Any] = Field(default_factory=dict)
+
+
+TAKEN_BACK: Final = "import taken back"
+"""The reason of a tombstone over an import, which may then be imported anew; what an actor had forgotten may not."""
 
 
 class Tombstone(_Event):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
-from graph.constants import SHRINK_ACTORS
-from graph.match_graph import Vote, resolve_alias
-from graph.statistics import MatchGraph, Neighbour
-from graph.weights import SuccessRate, WeighedVote, add_up, selecting_actors, success_rate
+from graph.constants import DAY_US, SHRINK_ACTORS
+from graph.match_graph import Vote
+from graph.statistics import MatchGraph, Neighbour, Node
+from graph.weights import SuccessRate, WeighedVote, add_up, exact_sum, selecting_actors, success_rate
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,24 @@ class PathSum:
     negative: float
     actors: int
     success: SuccessRate
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Who stands behind an artifact's votes, so that a crowd that came for it alone can be seen.
+
+    `only_here` of the `voters` have no vote on anything else, and `only_here_elsewhere` is that share among the voters
+    of all other artifacts (None without any): users mostly try several, a hired crowd one. `busiest_day_voters` cast
+    their first vote on it on the same day. `largest_actor_share` is the largest part of its absolute weight that one
+    actor has. None of these changes a weight.
+    """
+
+    voters: int
+    only_here: int
+    only_here_elsewhere: float | None
+    busiest_day: int | None
+    busiest_day_voters: int
+    largest_actor_share: float
 
 
 @dataclass(frozen=True)
@@ -38,6 +57,7 @@ class Explanation:
     flow: float
     shrink: float
     success: SuccessRate
+    crowd: Crowd
     paths: tuple[PathSum, ...]
     votes: tuple[WeighedVote, ...]
     neighbours: tuple[Neighbour, ...]
@@ -57,26 +77,46 @@ def explain_artifact(match_graph: MatchGraph, artifact: str) -> Explanation:
     voters = len(everything.actors)
     return Explanation(
         artifact=node.id, times_matched=fold.times[node.id],
-        distinct_actors=sum(delivered == node.id for delivered, _ in fold.actors),
+        distinct_actors=match_graph.seekers[node.id],
         voters=voters, selecting_actors=selecting_actors(votes),
         positive=everything.positive, negative=everything.negative,
         pagerank=match_graph.pagerank[node], flow=match_graph.walks.flows.get(node.id, 0.0),
         shrink=voters / (voters + SHRINK_ACTORS), success=success_rate(weighed.vote for weighed in votes),
-        paths=_paths(match_graph, node.id), votes=tuple(votes),
+        crowd=_crowd(match_graph, node.id), paths=_paths(match_graph, node.id), votes=tuple(votes),
         neighbours=tuple(match_graph.neighbors(node.key)),
+    )  # fmt: skip
+
+
+def _crowd(match_graph: MatchGraph, artifact: str) -> Crowd:
+    votes, tried = match_graph.votes.get(artifact, []), match_graph.artifacts_of_actors
+    first: dict[str, int] = {}
+    sizes: dict[str, list[float]] = {}
+    for weighed in votes:
+        actor = weighed.vote.actor
+        first[actor] = min(weighed.vote.time_us // DAY_US, first.get(actor, weighed.vote.time_us // DAY_US))
+        sizes.setdefault(actor, []).append(abs(weighed.weight))
+    elsewhere = Counter(tried)
+    elsewhere.subtract(first.keys())
+    others = [tried[actor] for actor, artifacts in elsewhere.items() if artifacts > 0]
+    days = Counter(first.values())
+    day, most = min(days.items(), key=lambda pair: (-pair[1], pair[0]), default=(None, 0))
+    totals = [exact_sum(each) for each in sizes.values()]
+    return Crowd(
+        voters=len(first), only_here=sum(tried[actor] == 1 for actor in first),
+        only_here_elsewhere=sum(number == 1 for number in others) / len(others) if others else None,
+        busiest_day=None if day is None else day * DAY_US, busiest_day_voters=most,
+        largest_actor_share=max(totals) / exact_sum(totals) if exact_sum(totals) > 0 else 0.0,
     )  # fmt: skip
 
 
 def _paths(match_graph: MatchGraph, artifact: str) -> tuple[PathSum, ...]:
     votes: dict[tuple[str, str], list[Vote]] = {}
     for weighed in match_graph.votes.get(artifact, []):
-        uri = resolve_alias(weighed.vote.uri, match_graph.aliases)
-        votes.setdefault((weighed.vote.intent, uri), []).append(weighed.vote)
+        votes.setdefault((weighed.vote.intent, weighed.vote.uri), []).append(weighed.vote)
     return tuple(
         PathSum(
             intent, uri, path.deliveries, path.support.positive, path.support.negative, len(path.support.actors),
             success_rate(votes.get((intent, uri), [])),
         )
-        for (intent, uri, end), path in match_graph.paths.items()
-        if end == artifact
+        for (intent, uri, _), path in match_graph.paths_at(Node("artifact", artifact)).items()
     )  # fmt: skip

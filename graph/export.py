@@ -45,12 +45,25 @@ def from_json(text: str, file: str = "") -> networkx.DiGraph:
         G = networkx.DiGraph(as_of_us=document["as_of_us"])
         G.add_nodes_from((node["key"], _without(node, "key")) for node in document["nodes"])
         for edge in document["edges"]:
+            for end in (edge["source"], edge["target"]):
+                if end not in G:
+                    raise SourceError(
+                        f"an edge leads to {str(end)[:80]!r}, which is no node: export it anew", file=file
+                    )
             G.add_edge(edge["source"], edge["target"], **_without(edge, "source", "target"))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SourceError(f"not a match graph in JSON ({error!r}): export it anew", file=file) from error
     if version != SCHEMA_VERSION:
         raise SourceError(f"schema version {version!r}, not {SCHEMA_VERSION}: export it anew", file=file)
     return G
+
+
+def same_graph(one: networkx.DiGraph, other: networkx.DiGraph) -> bool:
+    """Whether two graphs have the same nodes and edges with the same attributes, and were taken at the same moment."""
+    edges = [{(a, b): data for a, b, data in G.edges(data=True)} for G in (one, other)]
+    return (
+        one.graph == other.graph and dict(one.nodes(data=True)) == dict(other.nodes(data=True)) and edges[0] == edges[1]
+    )
 
 
 def to_graphml(match_graph: MatchGraph) -> str:

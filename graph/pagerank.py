@@ -39,16 +39,18 @@ def personalised_pagerank(
     if total <= 0.0:
         return np.zeros(nodes)
     begin = start / total
-    forward = csr_array((weights, (sources, targets)), shape=(nodes, nodes))
-    leaving = np.asarray(forward.sum(axis=1)).ravel()
-    dangling = leaving <= 0.0
-    scale = np.divide(1.0, leaving, out=np.zeros(nodes), where=~dangling)
-    backward = csr_array(forward.T)  # rows are targets: one product is one step
-    rank: NDArray[np.float64] = begin
+    leaving = np.bincount(sources, weights=weights, minlength=nodes)
+    dangling = np.flatnonzero(leaving <= 0.0)
+    share = weights * np.divide(PAGERANK_DAMPING, leaving, out=np.zeros(nodes), where=leaving > 0.0)[sources]
+    step = csr_array((share, (targets, sources)), shape=(nodes, nodes))  # rows are targets: one product is one step
+    rank: NDArray[np.float64] = begin.copy()
     for _ in range(math.ceil(math.log(PAGERANK_TOLERANCE / 2.0) / math.log(PAGERANK_DAMPING))):
-        walked = backward @ (rank * scale) + float(rank[dangling].sum()) * begin
-        following: NDArray[np.float64] = PAGERANK_DAMPING * walked + (1.0 - PAGERANK_DAMPING) * begin
-        if float(np.abs(following - rank).sum()) < PAGERANK_TOLERANCE:
-            return following
+        anew = PAGERANK_DAMPING * float(rank[dangling].sum()) + (1.0 - PAGERANK_DAMPING)
+        following: NDArray[np.float64] = step @ rank
+        following += anew * begin
+        rank -= following
+        moved = float(np.abs(rank).sum())
         rank = following
+        if moved < PAGERANK_TOLERANCE:
+            break
     return rank

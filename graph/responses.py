@@ -27,14 +27,32 @@ class VerdictCounts(Document):
     claimed: int = 0
 
 
+class ReadPart(Document):
+    """A condition that the words of a query state."""
+
+    words: str
+    condition: str
+
+
 class Understood(Document):
-    """What the engine read from the query; `cut` where it was longer than it may be."""
+    """What the engine read from the query; `cut` where it was longer than it may be.
+
+    `where` are all conditions, `read` those that the query's own words state, `searched` the words that are left to
+    search for, `name` the artifact that it names, `differences` what a difference asks for, and `notes` what it could
+    not read or judge.
+    """
 
     text: str
     name: str | None = None
     type: str | None = None
     where: tuple[str, ...] = ()
     cut: bool = False
+    searched: str = ""
+    read: tuple[ReadPart, ...] = ()
+    policy: str | None = None
+    rejected: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Result(Document):
@@ -226,10 +244,15 @@ class Measures(Document):
 
 
 class EvaluateResponse(Document):
-    """The answer of `evaluate search`: by set and by group (all, seen, unseen); an absent set is null."""
+    """The answer of `evaluate search`: by set and by group (all, seen, unseen); an absent set is null.
+
+    In `sets.different` the rejected artifact's own domain, the label that judges, is hidden from the engine; with it,
+    `different_with_domain` is a ceiling and no result.
+    """
 
     sets: dict[str, dict[Literal["all", "seen", "unseen"], Measures] | None]
     paired: dict[str, dict[Literal["all", "seen", "unseen"], Difference] | None]
+    different_with_domain: dict[Literal["all", "seen", "unseen"], Measures] | None = None
 
 
 class Health(Document):

@@ -7,19 +7,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
 
 from graph.artifacts import Artifact, slug_of
-from graph.claims import Tier
-from graph.match_graph import resolve_alias
-from graph.store.catalogue import CATALOGUE_CHANGED, all_artifacts, assignments, read_aliases, stated_claims
+from graph.claims import Claim, Evidence, Tier
+from graph.store.catalogue import CATALOGUE_CHANGED, all_artifacts, assignments, stated_claims
 from graph.store.database import read_meta
 from graph.store.evidence import count_evidence, deciding_evidence
 from graph.store.log import VOTES_CHANGED, read_votes
 from graph.store.tables import EVIDENCE, FOLD_TIMES
-from graph.walks import Node, walk_votes
+from graph.walks import Node, Walks, walk_votes
 from graph.weights import selecting_actors
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -63,30 +62,56 @@ class ScoreInput:
 def score_inputs(connection: Connection, as_of_us: int) -> list[ScoreInput]:
     """The score inputs of all artifacts that are not retired, sorted by id, as of a moment."""
     artifacts = all_artifacts(connection)
-    aliases = read_aliases(connection)
     fold = read_votes(connection)
-    walks = walk_votes(fold, as_of_us, aliases)
-    decided = _decided_claims(connection)
-    shared = _shared_capabilities(connection, artifacts, aliases)
-    derivatives = count_derivatives(artifacts)
-    newest = _newest_evidence(connection, as_of_us)
+    known = Known(
+        artifacts, decided_claims(stated_claims(connection), deciding_evidence(connection)),
+        _newest_evidence(connection, as_of_us),
+        shared_capabilities(assignments(connection), artifacts, fold.same.survivors("capability")),
+    )  # fmt: skip
+    return join_inputs(known, walk_votes(fold, as_of_us), fold.times)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of artifacts apart from searches: their entries, decided claims, newest evidence, shared jobs."""
+
+    artifacts: Sequence[Artifact]
+    decided: Mapping[str, Sequence[Decided]]
+    newest_evidence: Mapping[str, int]
+    shared: Mapping[str, int]
+
+
+def join_inputs(known: Known, walks: Walks, times: Mapping[str, int]) -> list[ScoreInput]:
+    """The score inputs of the known artifacts, in their order, from outcomes and times matched by artifact id."""
+    derivatives = count_derivatives(known.artifacts)
     return [
         ScoreInput(
             artifact=artifact.id, type=artifact.type,
             downloads=artifact.signals.downloads, likes=artifact.signals.likes, stars=artifact.signals.stars,
-            times_matched=fold.times[artifact.id],
+            times_matched=times.get(artifact.id, 0),
             selecting_actors=selecting_actors(walks.votes.get(artifact.id, ())),
             voters=walks.voters(artifact.id),
             pagerank=walks.ranks.get(Node("artifact", artifact.id), 0.0),
             flow=walks.flows.get(artifact.id, 0.0),
-            decided=tuple(decided.get(artifact.id, ())), formats=len(set(artifact.formats)),
+            decided=tuple(known.decided.get(artifact.id, ())), formats=len(set(artifact.formats)),
             libraries=1 if artifact.library else 0, derivatives=derivatives[artifact.id],
-            shared_capabilities=shared[artifact.id],
+            shared_capabilities=known.shared.get(artifact.id, 0),
             has_files=bool(artifact.formats or artifact.weights.path), has_card=artifact.has_card,
-            released_us=date_us(artifact.released), evidence_us=newest.get(artifact.id),
+            released_us=date_us(artifact.released), evidence_us=known.newest_evidence.get(artifact.id),
         )
-        for artifact in artifacts
+        for artifact in known.artifacts
     ]  # fmt: skip
+
+
+def score_facts(artifact: Artifact) -> dict[str, Any]:
+    """What ranks depend on in an artifact's entry, as plain JSON: kept with every change, so that history is exact."""
+    facts = artifact.model_dump(
+        mode="json", include={"type", "released", "formats", "library", "base_model", "has_card", "slug"}
+    )
+    return {
+        **facts, "signals": artifact.signals.model_dump(exclude_none=True), "has_files": bool(artifact.weights.path),
+        "claims": sorted(claim.id for claim in artifact.claims),
+    }  # fmt: skip
 
 
 def score_stamp(connection: Connection) -> tuple[str | None, str | None, int, int]:
@@ -99,11 +124,10 @@ def score_stamp(connection: Connection) -> tuple[str | None, str | None, int, in
     return (*changed, delivered, count_evidence(connection))
 
 
-def _decided_claims(connection: Connection) -> dict[str, list[Decided]]:
-    """The verified and refuted ones among the claims that artifacts state now, by artifact id."""
-    deciding = deciding_evidence(connection)
+def decided_claims(claims: Iterable[Claim], deciding: Mapping[str, Evidence]) -> dict[str, list[Decided]]:
+    """The verified and refuted ones among claims, by artifact id; `deciding` is the evidence by claim id."""
     found: dict[str, list[Decided]] = {}
-    for claim in stated_claims(connection):
+    for claim in claims:
         evidence = deciding.get(claim.id)
         if evidence is not None and evidence.verdict in ("verified", "refuted"):
             tier = evidence.tier or "text"  # a verdict without a tier weighs least
@@ -112,15 +136,18 @@ def _decided_claims(connection: Connection) -> dict[str, list[Decided]]:
     return found
 
 
-def _shared_capabilities(
-    connection: Connection, artifacts: Sequence[Artifact], aliases: Mapping[str, str]
+def shared_capabilities(
+    assigned: Mapping[tuple[str, str], str], artifacts: Sequence[Artifact], survivors: Mapping[str, str]
 ) -> Counter[str]:
-    """How many canonical capabilities each artifact has together with at least one other, by artifact id."""
+    """How many canonical capabilities each artifact has together with at least one other, by artifact id.
+
+    `assigned` are URIs by (artifact id, local capability id), `survivors` lead from merged URIs to today's.
+    """
     alive = {artifact.id for artifact in artifacts}
     owners: dict[str, set[str]] = {}
-    for (artifact, _), uri in assignments(connection).items():
+    for (artifact, _), uri in assigned.items():
         if artifact in alive:
-            owners.setdefault(resolve_alias(uri, aliases), set()).add(artifact)
+            owners.setdefault(survivors.get(uri, uri), set()).add(artifact)
     return Counter(artifact for shared in owners.values() if len(shared) > 1 for artifact in shared)
 
 

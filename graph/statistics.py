@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection
 
+from graph.arrays import GraphArrays, join_paths
 from graph.errors import UnknownArtifact
-from graph.match_graph import Fold, resolve_alias
-from graph.store.catalogue import read_aliases
+from graph.match_graph import Fold
 from graph.store.log import read_fold
 from graph.walks import KINDS, Node, NodeKind, Path, Walks, path_nodes, walk_votes
 from graph.weights import Support, WeighedVote, exact_sum
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Edge", "MatchGraph", "Neighbour", "Node", "NodeKind", "build_match_graph", "read_match_graph"]
 _NOBODY: Final = Support(0.0, 0.0, frozenset())
+_NEXT_TO: Final[Mapping[NodeKind, tuple[tuple[NodeKind, int], ...]]] = {
+    "intent": (("capability", 1),), "capability": (("intent", 0), ("artifact", 2)), "artifact": (("capability", 1),),
+}  # fmt: skip
+"""What a node of each kind has edges with, and where that stands in a path."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +55,14 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class MatchGraph:
-    """The match graph as of a moment: same events, aliases and moment, same graph, bit for bit.
+    """The match graph as of a moment: same events and moment, same graph, bit for bit.
 
     `walks` is what outcomes alone say; everything else is derived when it is first asked for, and sorted. The fold must
-    not change any more.
+    not change any more. What is asked about one node looks at the paths through it only.
     """
 
     as_of_us: int
     fold: Fold
-    aliases: Mapping[str, str]
     walks: Walks
 
     @property
@@ -67,41 +70,84 @@ class MatchGraph:
         """The weighed votes, by artifact."""
         return self.walks.votes
 
+    @property
+    def aliases(self) -> dict[str, str]:
+        """The URI that stands for each merged one."""
+        return self.fold.same.survivors("capability")
+
+    @cached_property
+    def deliveries(self) -> Counter[Path]:
+        """Delivering searches of each path."""
+        return self.fold.deliveries()
+
+    @cached_property
+    def seekers(self) -> Counter[str]:
+        """Distinct actors of the searches that delivered an artifact, by artifact."""
+        return self.fold.seekers()
+
+    @cached_property
+    def artifacts_of_actors(self) -> Counter[str]:
+        """How many artifacts each actor has a vote on."""
+        return Counter(actor for votes in self.votes.values() for actor in {each.vote.actor for each in votes})
+
+    @cached_property
+    def searches(self) -> Counter[str]:
+        """Searches of each intent."""
+        return self.fold.searches()
+
     @cached_property
     def paths(self) -> dict[Path, Edge]:
         """What went along each path, by (intent id, URI, artifact id)."""
-        deliveries: Counter[Path] = Counter()
-        for (intent, uri, artifact), searches in self.fold.edges.items():
-            deliveries[intent, resolve_alias(uri, self.aliases), artifact] += searches
-        supports, weights = self.walks.supports, self.walks.weights
-        return {
-            path: Edge(deliveries[path], supports.get(path, _NOBODY), weights.get(path, 0.0))
-            for path in sorted({*deliveries, *supports})
-        }
+        return {path: self._edge(path) for path in self._paths}
+
+    @cached_property
+    def _paths(self) -> list[Path]:
+        return sorted({*self.deliveries, *self.walks.supports})
+
+    def paths_at(self, node: Node) -> dict[Path, Edge]:
+        """What went along each path through a node."""
+        return {path: self._edge(path) for path in self._through[node.kind].get(node.id, ())}
+
+    def _edge(self, path: Path) -> Edge:
+        walks = self.walks
+        return Edge(self.deliveries[path], walks.supports.get(path, _NOBODY), walks.weights.get(path, 0.0))
+
+    @cached_property
+    def _through(self) -> dict[NodeKind, dict[str, list[Path]]]:
+        """The paths through each node, by kind and id, sorted."""
+        found: dict[NodeKind, dict[str, list[Path]]] = {"intent": {}, "capability": {}, "artifact": {}}
+        intents, capabilities, artifacts = found.values()
+        for path in self._paths:
+            intent, uri, artifact = path
+            intents.setdefault(intent, []).append(path)
+            capabilities.setdefault(uri, []).append(path)
+            artifacts.setdefault(artifact, []).append(path)
+        return found
 
     @cached_property
     def edges(self) -> dict[tuple[Node, Node], Edge]:
         """The edges intent → capability and capability → artifact."""
-        return self._joined((0, 1), (1, 2))
+        return _joined(self.paths, (0, 1), (1, 2))
 
     @cached_property
     def back(self) -> dict[tuple[Node, Node], Edge]:
         """The edges artifact → intent, which only the random walk takes."""
-        return self._joined((2, 0))
+        return _joined(self.paths, (2, 0))
 
-    def _joined(self, *ends: tuple[int, int]) -> dict[tuple[Node, Node], Edge]:
-        groups: dict[tuple[Node, Node], list[Edge]] = {}
-        for path, edge in self.paths.items():
-            nodes = path_nodes(path)
-            for source, target in ends:
-                groups.setdefault((nodes[source], nodes[target]), []).append(edge)
-        return {pair: _sum_of(edges) for pair, edges in sorted(groups.items())}
+    @cached_property
+    def arrays(self) -> GraphArrays:
+        """The edges intent → capability → artifact as arrays."""
+        return join_paths(self._paths, self.deliveries, self.walks.weights, self.nodes)
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
         """All nodes: those on paths, and intents whose searches delivered nothing."""
-        on_paths = {node for path in self.paths for node in path_nodes(path)}
-        return tuple(sorted(on_paths | {Node("intent", intent) for intent in self.fold.intents}))
+        ids = {**self._through, "intent": {*self._through["intent"], *self.searches}}
+        return tuple(Node(kind, id_) for kind in sorted(KINDS) for id_ in sorted(ids[kind]))
+
+    @cached_property
+    def _known(self) -> frozenset[Node]:
+        return frozenset(self.nodes)
 
     @cached_property
     def pagerank(self) -> dict[Node, float]:
@@ -111,11 +157,11 @@ class MatchGraph:
     def stats(self) -> dict[str, int]:
         """Counts: nodes by kind, edges, searches, outcomes with a weight, and distinct actors who searched or voted."""
         kinds = Counter(node.kind for node in self.nodes if node.id)
-        searching = {actor for _, actor in self.fold.actors}
+        searching = {self.fold.same.resolve("actor", actor) for actor in {actor for _, actor in self.fold.actors}}
         voting = {weighed.vote.actor for votes in self.votes.values() for weighed in votes}
         return {
             "intents": kinds["intent"], "capabilities": kinds["capability"], "artifacts": kinds["artifact"],
-            "edges": len(self.edges), "searches": self.fold.intents.total(),
+            "edges": len(self.arrays.sources), "searches": self.fold.intents.total(),
             "outcomes": sum(map(len, self.votes.values())), "actors": len(searching | voting),
         }  # fmt: skip
 
@@ -127,11 +173,24 @@ class MatchGraph:
         UnknownArtifact
             There is no such node; names the nearest.
         """
-        node = self.find(name)
+        return self.neighbours_of(self.find(name))
+
+    def neighbours_of(self, node: Node) -> list[Neighbour]:
+        """The nodes joined to a node of this graph by an edge; see `neighbors`."""
+        deliveries: Counter[Node] = Counter()
+        supports: dict[Node, list[Support]] = {}
+        for path in self._through[node.kind].get(node.id, ()):
+            support = self.walks.supports.get(path)
+            for kind, place in _NEXT_TO[node.kind]:
+                near = Node(kind, path[place])
+                deliveries[near] += self.deliveries[path]
+                if support is not None:
+                    supports.setdefault(near, []).append(support)
+        order = KINDS.index(node.kind)
         found = [
-            Neighbour(b if a == node else a, a == node, edge.deliveries, edge.support.weight, len(edge.support.actors))
-            for (a, b), edge in self.edges.items()
-            if node in (a, b)
+            Neighbour(near, KINDS.index(near.kind) > order, count, support.weight, len(support.actors))
+            for near, count in deliveries.items()
+            for support in (_added(supports.get(near, ())),)
         ]
         return sorted(found, key=lambda each: (-each.weight, -each.deliveries, each.node))
 
@@ -143,12 +202,10 @@ class MatchGraph:
         UnknownArtifact
             There is none; names the nearest.
         """
-        wanted = resolve_alias(name, self.aliases)
-        known = set(self.nodes)
         for kind in kinds:
-            bare = wanted.removeprefix(f"{kind}:")
-            for candidate in (Node(kind, wanted), Node(kind, bare)):
-                if candidate in known:
+            for id_ in (name, name.removeprefix(f"{kind}:")):
+                candidate = Node(kind, self.fold.same.resolve(kind, id_))
+                if candidate in self._known:
                     return candidate
         from rapidfuzz import process
 
@@ -166,8 +223,8 @@ class MatchGraph:
 
         G = networkx.DiGraph(as_of_us=self.as_of_us)
         merged: dict[str, list[str]] = {}
-        for alias in sorted(self.aliases):
-            merged.setdefault(resolve_alias(alias, self.aliases), []).append(alias)
+        for alias, uri in sorted(self.aliases.items()):
+            merged.setdefault(uri, []).append(alias)
         for node in self.nodes:
             G.add_node(node.key, **self._attributes(node, merged.get(node.id, [])))
         for (a, b), edge in [*self.edges.items(), *(self.back.items() if back else ())]:
@@ -179,29 +236,42 @@ class MatchGraph:
         if node.kind == "capability":
             attributes["aliases"] = aliases
         if node.kind == "intent":
-            attributes["searches"] = self.fold.intents[node.id]
+            attributes["searches"] = self.searches[node.id]
         if node.kind == "artifact":
             attributes |= {"times_matched": self.fold.times[node.id], "voters": self.walks.voters(node.id)}
         return attributes
 
 
-def build_match_graph(fold: Fold, as_of_us: int, aliases: Mapping[str, str] | None = None) -> MatchGraph:
-    """The match graph of a fold as of a moment; `aliases` lead from merged URIs to those they were merged into."""
-    known = dict(aliases or {})
-    return MatchGraph(as_of_us, fold, known, walk_votes(fold, as_of_us, known))
+def build_match_graph(fold: Fold, as_of_us: int) -> MatchGraph:
+    """The match graph of a fold as of a moment."""
+    return MatchGraph(as_of_us, fold, walk_votes(fold, as_of_us))
 
 
 def read_match_graph(connection: Connection, as_of_us: int) -> MatchGraph:
     """The match graph of a home's log as of a moment."""
-    return build_match_graph(read_fold(connection), as_of_us, read_aliases(connection))
+    return build_match_graph(read_fold(connection), as_of_us)
+
+
+def _joined(paths: Mapping[Path, Edge], *ends: tuple[int, int]) -> dict[tuple[Node, Node], Edge]:
+    """Edges between the given places of paths, each the sum of the paths along it, sorted."""
+    groups: dict[tuple[Node, Node], list[Edge]] = {}
+    for path, edge in paths.items():
+        nodes = path_nodes(path)
+        for source, target in ends:
+            groups.setdefault((nodes[source], nodes[target]), []).append(edge)
+    return {pair: _sum_of(edges) for pair, edges in sorted(groups.items())}
 
 
 def _sum_of(edges: Sequence[Edge]) -> Edge:
-    supports = [edge.support for edge in edges]
-    actors = frozenset[str]().union(*(support.actors for support in supports))
-    positive, negative = exact_sum(s.positive for s in supports), exact_sum(s.negative for s in supports)
     deliveries = sum(edge.deliveries for edge in edges)
-    return Edge(deliveries, Support(positive, negative, actors), exact_sum(edge.walk for edge in edges))
+    return Edge(deliveries, _added([edge.support for edge in edges]), exact_sum(edge.walk for edge in edges))
+
+
+def _added(supports: Sequence[Support]) -> Support:
+    if not supports:
+        return _NOBODY
+    positive, negative = exact_sum(s.positive for s in supports), exact_sum(s.negative for s in supports)
+    return Support(positive, negative, frozenset[str]().union(*(support.actors for support in supports)))
 
 
 def _weights(edge: Edge) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from graph.match_graph import Fold, resolve_alias
+from graph.match_graph import Fold
 from graph.pagerank import personalised_pagerank
 from graph.weights import Support, WeighedVote, add_up, exact_sum, weigh_fold
 
@@ -99,12 +98,11 @@ class Walks:
         return len({weighed.vote.actor for weighed in self.votes.get(artifact, ())})
 
 
-def walk_votes(fold: Fold, as_of_us: int, aliases: Mapping[str, str]) -> Walks:
-    """The walks of a fold's votes as of a moment; `aliases` lead from merged URIs to their survivors."""
+def walk_votes(fold: Fold, as_of_us: int) -> Walks:
+    """The walks of a fold's votes as of a moment."""
     votes = weigh_fold(fold, as_of_us)
     groups: dict[Path, list[WeighedVote]] = {}
     for artifact, each in votes.items():
         for weighed in each:
-            path = (weighed.vote.intent, resolve_alias(weighed.vote.uri, aliases), artifact)
-            groups.setdefault(path, []).append(weighed)
+            groups.setdefault((weighed.vote.intent, weighed.vote.uri, artifact), []).append(weighed)
     return Walks(votes, {path: add_up(group) for path, group in sorted(groups.items())})

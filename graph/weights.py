@@ -89,18 +89,17 @@ def decay(age_us: int) -> float:
 def weigh_votes(votes: Iterable[Vote], as_of_us: int) -> list[WeighedVote]:
     """The votes on one artifact with their weights, sorted by (time, event).
 
-    Give all votes on the artifact, over all intents: each actor's votes are scaled so that the sum of their sizes
-    is at most `ACTOR_CAP`. Votes later than `as_of_us` have not happened yet and votes of no trust say nothing:
-    both are left out.
+    Give all outcomes of the artifact, over all intents: each actor's votes are scaled so that the sum of their sizes
+    is at most `ACTOR_CAP`.
 
     Parameters
     ----------
     votes : iterable of Vote
-        All votes on one artifact, in any order.
+        All outcomes of one artifact, in any order; `standing_votes` picks the votes among them.
     as_of_us : int
         The moment of weighing, microseconds since 1970 UTC.
     """
-    known = sorted((v for v in votes if v.time_us <= as_of_us and v.trust > 0), key=lambda v: (v.time_us, v.event))
+    known = standing_votes(votes, as_of_us)
     decays = [decay(as_of_us - v.time_us) for v in known]
     raw = [vote_value(v.outcome, v.position, v.trust) * left for v, left in zip(known, decays, strict=True)]
     sizes: dict[str, list[float]] = {}
@@ -116,10 +115,24 @@ def weigh_votes(votes: Iterable[Vote], as_of_us: int) -> list[WeighedVote]:
     ]  # fmt: skip
 
 
+def standing_votes(votes: Iterable[Vote], as_of_us: int) -> list[Vote]:
+    """The strongest outcome of each (search, artifact, actor) at a moment, sorted by (time, event).
+
+    Outcomes later than `as_of_us` have not happened yet and those of no trust say nothing: both are left out.
+    """
+    standing: dict[tuple[str, str, str], Vote] = {}
+    for vote in votes:
+        if vote.time_us <= as_of_us and vote.trust > 0:
+            key = (vote.search, vote.artifact, vote.actor)
+            before = standing.get(key)
+            if before is None or vote.strength < before.strength:
+                standing[key] = vote
+    return sorted(standing.values(), key=lambda vote: (vote.time_us, vote.event))
+
+
 def weigh_fold(fold: Fold, as_of_us: int) -> dict[str, list[WeighedVote]]:
     """The weighed votes of every artifact that has some, by artifact id, sorted."""
-    artifacts = sorted({artifact for _, artifact, _ in fold.votes})
-    weighed = {artifact: weigh_votes(fold.votes_on(artifact), as_of_us) for artifact in artifacts}
+    weighed = {artifact: weigh_votes(fold.votes_on(artifact), as_of_us) for artifact in fold.voted_on()}
     return {artifact: votes for artifact, votes in weighed.items() if votes}
 
 

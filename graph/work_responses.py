@@ -208,9 +208,11 @@ class LintFlag(Document):
 
 
 class LintIgnored(Document):
-    """A finding that a comment in the text sets aside, with the reason given there."""
+    """A finding ("refuted METRIC", or a flag) that a comment in the text sets aside, with the reason given there."""
 
     fingerprint: str
+    finding: str = ""
+    line: int | None = None
     reason: str
 
 

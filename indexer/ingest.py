@@ -14,6 +14,7 @@ from graph.artifacts import Artifact
 from graph.errors import SourceError
 from graph.events import CatalogueEvent, new_id, now_us
 from graph.home import Home
+from graph.score_inputs import score_facts
 from graph.store.catalogue import Saved, save_artifacts
 from graph.store.log import append_events
 from indexer.claims import with_claims, with_implied_claims
@@ -163,10 +164,7 @@ def _tell_changes(connection: Connection, batch: Sequence[Artifact], saved: Save
     events = [
         CatalogueEvent(
             id=new_id("ce"), time_us=time_us, action=action, subject=artifact.id,
-            detail={
-                "name": artifact.name, "type": artifact.type, "released": artifact.released,
-                "signals": artifact.signals.model_dump(exclude_none=True),
-            },
+            detail={"name": artifact.name, **score_facts(artifact)},
         )
         for action, artifact in changes
     ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -23,6 +24,8 @@ from graph.events import Actor
 from graph.home import Home
 from graph.policy_file import named_policy
 from graph.responses import ArtifactReport, Health, OutcomeResponse, SearchResponse
+from search.bots import is_bot
+from search.different import find_different
 from search.engine import Engine, open_engine
 from search.memory import SearchRequest
 from search.outcomes import Caller, record_outcome
@@ -33,7 +36,6 @@ if TYPE_CHECKING:
     from inference.embedder import Encoder
 
 SYNTHETIC_HEADER: Final = "matchgraph-synthetic"
-_BOTS: Final = ("bot", "crawler", "spider", "slurp", "preview", "monitor")
 _PROBLEM: Final = "application/problem+json"
 _IS_HEAD: Final = "matchgraph.head"
 BODY_MAX_BYTES: Final = 65_536
@@ -106,21 +108,23 @@ def _add_routes(app: FastAPI, service: Service) -> None:
     @app.get("/api/v1/search", response_model=SearchResponse)
     def search(
         response: Response,
-        caller: Annotated[Caller, Depends(_caller)],
+        asked: Annotated[SearchRequest, Depends(_asked)],
         q: Annotated[str, Query(description="What it should do.", max_length=20_000)],
-        limit: int = 10,
-        offset: int = 0,
-        type: str | None = None,
-        where: Annotated[list[str] | None, Query(max_length=20)] = None,
-        policy: Annotated[str | None, Query(max_length=80, description="open, default, production or strict.")] = None,
-        search_id: Annotated[str | None, Query(max_length=80)] = None,
     ) -> SearchResponse:
         """Find artifacts by what they do; recorded, with a token per result."""
         response.headers["cache-control"] = "no-store"
-        conditions = read_where(where or [], type)
-        rules = None if policy is None else named_policy(policy)  # never a file: paths are the operator's
-        request = SearchRequest(q, caller, limit, offset, conditions, rules, search_id)
-        return service.engine().search(request)
+        return service.engine().search(replace(asked, query=q))
+
+    @app.get("/api/v1/different", response_model=SearchResponse)
+    def different(
+        response: Response,
+        asked: Annotated[SearchRequest, Depends(_asked)],
+        artifact: Annotated[str, Query(description="The artifact that is not wanted.", max_length=500)],
+        q: Annotated[str, Query(description="How the other should differ.", max_length=20_000)] = "",
+    ) -> SearchResponse:
+        """Find what does the same job as an artifact, but differs as stated; recorded, with a token per result."""
+        response.headers["cache-control"] = "no-store"
+        return find_different(service.engine(), artifact, q, replace(asked, query=q or artifact))
 
     @app.get("/api/v1/artifacts/{slug}", response_model=ArtifactReport)
     def artifact(slug: str) -> ArtifactReport:
@@ -148,15 +152,32 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         return Health(status="ok", snapshot=engine.snapshot.id, version=version("matchgraph"))
 
 
+def _asked(
+    request: Request,
+    limit: int = 10,
+    offset: int = 0,
+    type: str | None = None,
+    where: Annotated[list[str] | None, Query(max_length=20)] = None,
+    policy: Annotated[str | None, Query(max_length=80, description="open, default, production or strict.")] = None,
+    search_id: Annotated[str | None, Query(max_length=80)] = None,
+    reject: Annotated[list[str] | None, Query(max_length=20, description="Artifacts that are not wanted.")] = None,
+    understand: Annotated[bool, Query(description="false takes the query as words alone.")] = True,
+) -> SearchRequest:
+    """What `search` and `different` are asked, but for the query."""
+    conditions = read_where(where or [], type)
+    rules = None if policy is None else named_policy(policy)  # never a file: paths are the operator's
+    rejected = tuple(reject or ())
+    return SearchRequest("", _caller(request), limit, offset, conditions, rules, search_id, understand, rejected)
+
+
 def _caller(request: Request) -> Caller:
     """Who calls: anonymous until keys and sessions come; bots, prefetch and marked calls are synthetic."""
     headers = request.headers
-    agent = headers.get("user-agent", "").lower()
     prefetch = "prefetch" in (headers.get("sec-purpose", "") + headers.get("purpose", "")).lower()
     marked = headers.get(SYNTHETIC_HEADER, "").lower() in _TRUE
     service: Service = request.app.state.service
     looked = marked or prefetch or _IS_HEAD in request.scope
-    synthetic = looked or any(word in agent for word in _BOTS) or service.home.settings.synthetic
+    synthetic = looked or is_bot(headers.get("user-agent", "")) or service.home.settings.synthetic
     return Caller("api", Actor(id="anonymous"), synthetic)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -13,20 +13,25 @@ from sqlalchemy import Connection
 
 from graph.artifacts import Artifact
 from graph.constants import ABSTAIN_BELOW
-from graph.errors import SnapshotError
 from graph.events import Actor, Operation, SearchEvent, now_us
 from graph.home import Home
-from graph.policy import Policy, objections, standings_of
-from graph.responses import Result, SearchResponse, Understood
+from graph.policy import POLICIES, Policy, objections, standings_of
+from graph.responses import ReadPart, Result, SearchResponse, Understood
 from graph.store import catalogue
 from graph.store.evidence import deciding_evidence
 from indexer.snapshot import Snapshot, open_snapshot
 from inference.embedder import Encoder, open_encoder
-from search.facts import read_facts, verdict_words
+from search.artifact_cache import ArtifactCache
+from search.copies import is_copy
+from search.facts import Candidates, read_facts, verdict_words
 from search.fusion import PARTS, Scored, fuse
+from search.jobs import Jobs
 from search.memory import Delivery, Memory, Moment, SearchRequest
 from search.outcomes import Caller
 from search.query import Query, holds, read_limits, read_query
+from search.query.language import has_only_stop_words
+from search.query.names import Named, NameIndex
+from search.query.understand import Understanding, conflict, understand
 from search.ranks import RankCache
 from search.tokens import make_token
 from search.why import explain_match
@@ -38,7 +43,10 @@ _FILTER_CHUNK: Final = 50
 
 @dataclass(frozen=True)
 class Chosen:
-    """What a search found, before it is recorded; `reasons` by artifact id replace the engine's own `why`."""
+    """What a search found, before it is recorded; `reasons` by artifact id replace the engine's own `why`.
+
+    `understanding` is what was read from the query, `differences` what a difference asks for.
+    """
 
     page: tuple[Scored, ...]
     artifacts: dict[str, Artifact] = field(default_factory=dict)
@@ -46,6 +54,8 @@ class Chosen:
     dropped_unknown: int = 0
     abstained: bool = False
     message: str = ""
+    understanding: Understanding | None = None
+    differences: tuple[str, ...] = ()
 
 
 class Engine:
@@ -64,12 +74,16 @@ class Engine:
         self.encoder = encoder or open_encoder(home.settings.encoder, threads=home.settings.threads, home=home.path)
         self.snapshot: Snapshot = open_snapshot(home.snapshots, encoder=self.encoder.info)
         self.memory = Memory(home, self.encoder.info.digest)
+        self.artifacts = ArtifactCache()
         self._ranks = RankCache(home)
-        self._lock = threading.Lock()
+        self.lock = threading.RLock()
+        """Held while the log's memory is read and written; one thread may take it again."""
         self._artifacts = sorted({row.artifact for row in self.snapshot.rows})
         position = {artifact: i for i, artifact in enumerate(self._artifacts)}
+        self._numbers = position
+        self._jobs: Jobs | None = None
         self._owners = np.array([position[row.artifact] for row in self.snapshot.rows], np.int64)
-        self._names = _names(self.snapshot)
+        self.names = NameIndex((row.artifact, row.slug, row.name) for row in self.snapshot.rows)
 
     def score(
         self,
@@ -95,8 +109,28 @@ class Engine:
         dense = self.snapshot.cosines(vector) if "dense" in parts else None
         lexical = self.snapshot.lexical(text) if "lexical" in parts else None
         votes = self.memory.votes(vector, now_us() if as_of_us is None else as_of_us) if "graph" in parts else {}
-        named = self._names.get(_plain(text), frozenset()) if "name" in parts else frozenset()
+        named = self.find_named(text).artifacts if "name" in parts else frozenset()
         return fuse(self._artifacts, self._owners, dense, lexical, votes, named)
+
+    def jobs(self, connection: Connection) -> Jobs:
+        """The jobs of the snapshot's artifacts, read once."""
+        if self._jobs is None:
+            labels = catalogue.capability_labels(connection)
+            self._jobs = Jobs(self.snapshot, self._artifacts, self._owners, labels)
+        return self._jobs
+
+    def number_of(self, artifact: str) -> int:
+        """The number of an artifact of the snapshot, from 0, in the order of ids."""
+        return self._numbers[artifact]
+
+    def rows_of(self, artifact: str) -> NDArray[np.int64]:
+        """The rows of an artifact in the snapshot, int64, the main text first; empty where it is not in it."""
+        number = self._numbers.get(artifact, -1)
+        return np.flatnonzero(self._owners == number).astype(np.int64)
+
+    def has(self, artifact: str) -> bool:
+        """Whether the snapshot has an artifact."""
+        return artifact in self._numbers
 
     def vector_of(self, text: str) -> NDArray[np.float32]:
         """The vector of a text, float32 of shape (dimension,), normalised; from the store where it is kept."""
@@ -115,31 +149,52 @@ class Engine:
         """
         read_limits(request.limit, request.offset)
         query = read_query(request.query)
-        with self._lock:
-            vector = self.vector_of(query.text)
+        understanding = self.understand(query.text, request)
+        query = replace(query, words=understanding.words)
+        asked = widened(request, understanding)
+        with self.lock:
+            vector = self.vector_of(query.searched)
             with self.home.store.reading() as connection:
                 moment = self.memory.moment(connection)
-                chosen = self._choose(connection, query, vector, request, moment)
-            return self._deliver(request, query, vector, chosen, "search", moment)
+                chosen = self._choose(connection, query, vector, asked, moment, understanding)
+            chosen = replace(chosen, understanding=understanding)
+            return self._deliver(asked, query, vector, chosen, "search", moment)
+
+    def understand(self, text: str, request: SearchRequest) -> Understanding:
+        """What a query says; an artifact's own name, or a query that is not to be understood, is words alone."""
+        named = self.find_named(text)
+        if not request.understand or (named.artifacts and named.is_exact):
+            return Understanding(text)
+        return understand(text, self.names.owners)
+
+    def find_named(self, text: str) -> Named:
+        """The artifacts that a query names, exactly or but for its spelling."""
+        return self.names.find(text, lambda word: bool(self.snapshot.lexical(word).any()))
 
     def deliver_different(
         self, request: SearchRequest, query: Query, chosen: Chosen, moment: Moment, target: str
     ) -> SearchResponse:
         """Record what was chosen instead of an artifact, and give the answer with its tokens."""
-        with self._lock:
+        with self.lock:
             return self._deliver(request, query, self.vector_of(query.text), chosen, "different", moment, target)
 
     def _choose(
-        self, connection: Connection, query: Query, vector: NDArray[np.float32], request: SearchRequest, moment: Moment
-    ) -> Chosen:
-        scored = self.score(query.text, vector, as_of_us=moment.time_us)
+        self, connection: Connection, query: Query, vector: NDArray[np.float32], request: SearchRequest, moment: Moment,
+        understanding: Understanding,
+    ) -> Chosen:  # fmt: skip
+        scored = self.score(query.searched, vector, as_of_us=moment.time_us)
         if not scored:
             return Chosen((), abstained=True, message="the index is empty: ingest something and build")
-        if not _fits(scored):
+        asks_words = bool(understanding.words)  # limits alone are satisfied, whatever the words
+        refused = conflict(request.where) or (_says_nothing(query, scored) if asks_words else "")
+        if refused:
+            return Chosen((), abstained=True, message=refused)
+        if asks_words and not _fits(scored):
             return Chosen((), abstained=True, message="nothing here fits: use other words, or ingest more sources")
         found, artifacts, dropped = self._filter(connection, scored, request, moment)
-        if found and not _fits(found):
-            message = f"nothing that satisfies {_asked(request)} fits: widen what you ask for, or use other words"
+        if asks_words and found and not _fits(found):
+            fits = f"nothing that satisfies {_asked(request)} fits{_listed(request)}"
+            message = f"{fits}: widen what you ask for, or use other words"
             return Chosen((), dropped_unknown=dropped, abstained=True, message=message)
         page = tuple(found[request.offset :])
         if page:
@@ -156,31 +211,39 @@ class Engine:
         """
         kept: list[Scored] = []
         known: dict[str, Artifact] = {}
+        candidates = Candidates(connection)
+        rejected = [catalogue.find_artifact(connection, name) for name in request.rejected]
         dropped, wanted = 0, request.offset + request.limit
         for chunk in _chunks(scored, max(wanted, _FILTER_CHUNK)):
-            artifacts = catalogue.artifacts_by_id(connection, [s.artifact for s in chunk])
+            artifacts = self.artifacts.read(connection, [s.artifact for s in chunk])
             for candidate in chunk:
-                artifact = artifacts.get(candidate.artifact)
-                if artifact is None:
-                    raise SnapshotError(f"{candidate.artifact} is in the index but not in the catalogue: build again")
-                answers = [holds(condition, artifact) for condition in request.where]
+                artifact = artifacts[candidate.artifact]
+                if any(is_copy(artifact, unwanted) for unwanted in rejected):
+                    continue
+                judged = candidates.of(artifact)
+                answers = [holds(condition, judged) for condition in request.where]
                 dropped += None in answers and False not in answers
-                if all(answers) and self._is_allowed(connection, artifact, candidate, request.policy, moment.time_us):
+                if all(answers) and self.is_allowed(connection, artifact, candidate, request.policy, moment.time_us):
                     kept.append(candidate)
                     known[artifact.id] = artifact
                     if len(kept) == wanted:
                         return kept, known, dropped
         return kept, known, dropped
 
-    def _is_allowed(
-        self, connection: Connection, artifact: Artifact, candidate: Scored, policy: Policy | None, as_of_us: int
+    def is_allowed(
+        self,
+        connection: Connection,
+        artifact: Artifact,
+        candidate: Scored,
+        policy: Policy | None,
+        as_of_us: int | None = None,
     ) -> bool:
         """Whether a policy has nothing against the capability that matched."""
         if policy is None:
             return True
         capability = self.snapshot.rows[candidate.row].capability
         standings = standings_of(artifact, capability, deciding_evidence(connection, artifact.id))
-        return not objections(policy, artifact, capability, standings, as_of_us)
+        return not objections(policy, artifact, capability, standings, now_us() if as_of_us is None else as_of_us)
 
     def _deliver(
         self, request: SearchRequest, query: Query, vector: NDArray[np.float32], chosen: Chosen, operation: Operation,
@@ -190,15 +253,25 @@ class Engine:
         policy = request.policy.name if request.policy else self.snapshot.manifest.policy
         delivery = Delivery(operation, moment, self.snapshot.id, chosen.page, uris, policy, chosen.abstained, target)
         event, seq = self.memory.record(request, query, vector, delivery)
-        understood = Understood(
-            text=query.text, where=event.filters, cut=query.cut,
-            name=next((s.artifact for s in chosen.page if s.parts["name"]), None),
-            type=next((str(w.value) for w in request.where if w.field == "type" and w.op == "="), None),
-        )  # fmt: skip
+        understood = self._understood(request, query, chosen)
         return SearchResponse(
             search_id=event.id, query=query.text, understood=understood, abstained=chosen.abstained,
             message=chosen.message, snapshot=self.snapshot.id, event_seq=seq,
             results=tuple(self._results(chosen, event, seq)), dropped_unknown=chosen.dropped_unknown,
+        )  # fmt: skip
+
+    def _understood(self, request: SearchRequest, query: Query, chosen: Chosen) -> Understood:
+        read = chosen.understanding or Understanding(query.text)
+        named = self.find_named(query.searched) if chosen.understanding else Named()
+        corrected = (f"no artifact is called {query.searched[:60]!r}: taken for {named.corrected!r}",)
+        return Understood(
+            text=query.text, where=tuple(str(condition) for condition in request.where), cut=query.cut,
+            name=next((s.artifact for s in chosen.page if s.parts.get("name")), None),
+            type=next((str(w.value) for w in request.where if w.field == "type" and w.op == "="), None),
+            searched=query.searched if read.words else "",
+            read=tuple(ReadPart(words=part.words, condition=str(part.where)) for part in read.read),
+            policy=request.policy.name if request.policy else None, rejected=request.rejected,
+            differences=chosen.differences, notes=(*(() if named.is_exact else corrected), *read.notes),
         )  # fmt: skip
 
     def _results(self, chosen: Chosen, event: SearchEvent, seq: int) -> Iterator[Result]:
@@ -228,7 +301,11 @@ def _fits(scored: Sequence[Scored]) -> bool:
 
 
 def _none_left(request: SearchRequest) -> str:
-    return f"no artifact satisfies {_asked(request)}: widen what you ask for"
+    return f"no artifact satisfies {_asked(request)}{_listed(request)}: widen what you ask for"
+
+
+def _listed(request: SearchRequest) -> str:
+    return f" ({', '.join(map(str, request.where))})" if request.where else ""
 
 
 def _asked(request: SearchRequest) -> str:
@@ -236,16 +313,17 @@ def _asked(request: SearchRequest) -> str:
     return " and ".join([*asked, f"policy {request.policy.name}"] if request.policy else asked)
 
 
-def _names(snapshot: Snapshot) -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
-    for row in snapshot.rows:
-        for name in (row.artifact, row.slug, row.name):
-            found.setdefault(_plain(name), set()).add(row.artifact)
-    return {name: frozenset(ids) for name, ids in found.items()}
+def widened(request: SearchRequest, understanding: Understanding) -> SearchRequest:
+    """The request with the conditions and the policy that the query's own words state."""
+    policy = request.policy or (POLICIES[understanding.policy] if understanding.policy else None)
+    return replace(request, where=tuple(dict.fromkeys((*request.where, *understanding.where))), policy=policy)
 
 
-def _plain(name: str) -> str:
-    return " ".join(name.lower().split())
+def _says_nothing(query: Query, scored: Sequence[Scored]) -> str:
+    """One line where the query has stop words alone and is nobody's name; empty where it says something."""
+    if not has_only_stop_words(query.searched) or any(s.parts["name"] for s in scored):
+        return ""
+    return "only stop words: say in a few words what the model or tool should do"
 
 
 def _chunks(scored: Sequence[Scored], size: int) -> Iterator[Sequence[Scored]]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from graph.digest import text_digest
-from graph.errors import QueryError, SourceError, UnknownArtifact
+from graph.errors import QueryError, SourceError
 from graph.events import Actor, CatalogueEvent, Delivered, OutcomeEvent, SearchEvent, new_id, now_us
 from graph.home import Home, open_home
 from graph.settings import Settings
@@ -23,7 +23,7 @@ from graph.store import catalogue, log
 from indexer.pipeline import build, ingest
 from indexer.progress import OnProgress, Progress, silent
 from inference.embedder import Encoder, open_encoder
-from search.different import rank_different, read_differences
+from search.different.measure import Case, rank_cases
 from search.engine import Engine
 from search.intents import assign_intent
 from search.ir_metrics import Estimate, mean_with_interval, ndcg, precision, recall, reciprocal_rank
@@ -123,6 +123,7 @@ def _evaluate(
             f"{one}-{other}": _paired(scores[one], scores[other], seen) if one in scores else None
             for one, other in pairs
         },
+        "different_with_domain": _different(engine, cases, seen_ids, tell, hide_domain=False) if cases else None,
     }
 
 
@@ -237,23 +238,17 @@ def _catalogue_order(connection: Connection) -> dict[str, int]:
     return {artifact: place for place, artifact in enumerate(added)}
 
 
-def _different(engine: Engine, cases: Sequence[Judged], seen_ids: frozenset[str], tell: OnProgress) -> dict[str, Any]:
+def _different(
+    engine: Engine, cases: Sequence[Judged], seen_ids: frozenset[str], tell: OnProgress, *, hide_domain: bool = True
+) -> dict[str, Any]:
     found = _Scores()
     extra: dict[str, list[float]] = {"p@1": [], "p@5": [], "rejected_in_top5": []}
-    with engine.home.store.reading() as connection:
-        for number, case in enumerate(cases, start=1):
-            differences, words = read_differences(case.phrase)
-            try:
-                rejected = catalogue.find_artifact(connection, case.reject or "")
-            except UnknownArtifact as error:
-                raise UnknownArtifact(f"{case.reject} (case {case.qid})", error.suggestions) from error
-            need = read_query(f"{case.text} {words}").text
-            ranked = [s.artifact for s in rank_different(engine, connection, rejected, need, differences).kept]
-            found.add(ranked, case.rel)
-            extra["p@1"].append(precision(ranked, case.rel, 1))
-            extra["p@5"].append(precision(ranked, case.rel, 5))
-            extra["rejected_in_top5"].append(float(rejected.id in ranked[:5]))
-            tell(Progress("different", number, len(cases)))
+    asked = [Case(case.qid, case.text, case.reject or "", case.phrase) for case in cases]
+    for case, ranked in zip(cases, rank_cases(engine, asked, tell, hide_domain=hide_domain), strict=True):
+        found.add(ranked.artifacts, case.rel)
+        extra["p@1"].append(precision(ranked.artifacts, case.rel, 1))
+        extra["p@5"].append(precision(ranked.artifacts, case.rel, 5))
+        extra["rejected_in_top5"].append(float(ranked.rejected in ranked.artifacts[:5]))
     found.values |= extra
     return _measures(found, np.array([bool(case.rel & seen_ids) for case in cases], bool))
 

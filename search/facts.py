@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,8 +13,9 @@ from graph.attempts import Present, stale_reasons
 from graph.claims import Claim, ClaimReport, Evidence, report_claim
 from graph.responses import VerdictCounts
 from graph.store import catalogue
-from graph.store.evidence import deciding_evidence
+from graph.store.evidence import artifacts_with_evidence, deciding_evidence, observations
 from inference.work.present import present
+from search.query.fields import Candidate
 
 DECIDED: Final = ("verified", "refuted")
 STALE: Final = "stale"
@@ -64,6 +65,34 @@ def read_facts(connection: Connection, artifacts: Sequence[Artifact]) -> dict[st
             artifact, tuple(_report(claim, deciding.get(claim.id), now, digest) for claim in claims)
         )
     return found
+
+
+class Candidates:
+    """Artifacts as conditions see them, on one connection: verdicts and observations are read where one asks."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._with_evidence: frozenset[str] | None = None
+
+    def of(self, artifact: Artifact) -> Candidate:
+        """An artifact to be judged."""
+        return Candidate(artifact, self._reports(artifact), self._observed)
+
+    def _has_evidence(self, artifact: str) -> bool:
+        if self._with_evidence is None:
+            self._with_evidence = artifacts_with_evidence(self._connection)
+        return artifact in self._with_evidence
+
+    def _reports(self, artifact: Artifact) -> Callable[[str], Sequence[ClaimReport]]:
+        def read(_: str) -> Sequence[ClaimReport]:
+            if not self._has_evidence(artifact.id):
+                return [report_claim(claim, None) for claim in artifact.claims]
+            return read_facts(self._connection, [artifact])[artifact.id].claims
+
+        return read
+
+    def _observed(self, artifact: str) -> Sequence[Evidence]:
+        return observations(self._connection, artifact) if self._has_evidence(artifact) else ()
 
 
 def _report(claim: Claim, record: Evidence | None, now: Present, digest: str | None) -> ClaimReport:

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from graph.errors import UnknownArtifact
-from graph.events import SearchEvent, now_us
+from graph.co_match import co_matches, read_choices
+from graph.communities import find_communities
+from graph.events import now_us
 from graph.explain import Explanation, explain_artifact
+from graph.graph_responses import (
+    Instead,
+    NeighborReport,
+    NeighborsReport,
+    NodeReport,
+    PathSumReport,
+    RankExplanation,
+    RebuildReport,
+    Success,
+    VoteReport,
+    WalkReport,
+)
 from graph.home import Home
 from graph.responses import GraphStats
 from graph.scores import Score, score_all, score_inputs
 from graph.statistics import MatchGraph, Neighbour, Node, read_match_graph
 from graph.store import catalogue, log
 from graph.store.evidence import check_evidence_chain
+from graph.weights import add_up, success_rate
+from search.node_names import find_node, intent_queries, labels, named
 from search.show import distinct_actors, report_components, times_matched
+
+_MOST_QUERIES: Final = 10
+_MOST_INSTEAD: Final = 10
+_MOST_OF_COMMUNITY: Final = 20
 
 
 def graph_stats(home: Home) -> GraphStats:
@@ -29,7 +46,7 @@ def graph_stats(home: Home) -> GraphStats:
 
 
 def show_node(home: Home, name: str) -> dict[str, Any]:
-    """One node with its counts.
+    """One node with its counts, as `graph_responses.NodeReport`.
 
     Raises
     ------
@@ -38,50 +55,75 @@ def show_node(home: Home, name: str) -> dict[str, Any]:
     """
     with home.store.reading() as connection:
         match_graph = read_match_graph(connection, now_us())
-        node = _find(connection, match_graph, name)
-        neighbours = match_graph.neighbors(node.key)
-        document: dict[str, Any] = {
-            "node": node.id,
-            "kind": node.kind,
-            "label": labels(connection, [node])[node],
-            "pagerank": match_graph.pagerank[node],
-            "neighbors": len(neighbours),
-        }
-        if node.kind == "intent":
-            document["searches"] = match_graph.fold.intents[node.id]
-        if node.kind == "artifact":
-            document["times_matched"] = times_matched(connection, node.id)
-            document["distinct_actors"] = distinct_actors(connection, node.id)
-            document["outcome_weight"] = sum(vote.weight for vote in match_graph.votes.get(node.id, ()))
-        return document
+        node = find_node(connection, match_graph, name)
+        community = find_communities(match_graph).of(node)
+        others = named(connection, [each for each in community if each != node][:_MOST_OF_COMMUNITY])
+        report = NodeReport(
+            node=node.id, key=node.key, kind=node.kind, label=labels(connection, [node])[node],
+            pagerank=match_graph.pagerank[node], neighbors=len(match_graph.neighbours_of(node)),
+            community=tuple(others.values()), community_size=len(community), **_of_kind(connection, match_graph, node),
+        )  # fmt: skip
+    return report.model_dump(mode="json", exclude_none=True)
 
 
-def list_neighbours(home: Home, name: str) -> dict[str, Any]:
-    """The nodes joined to one, strongest first.
-
-    Raises
-    ------
-    UnknownArtifact
-        The match graph has no such node; names the nearest.
-    """
-    with home.store.reading() as connection:
-        match_graph = read_match_graph(connection, now_us())
-        node = _find(connection, match_graph, name)
-        found = match_graph.neighbors(node.key)
-        named = labels(connection, [neighbour.node for neighbour in found])
-        return {"node": node.id, "kind": node.kind, "neighbors": [_neighbour(n, named[n.node]) for n in found]}
-
-
-def _neighbour(neighbour: Neighbour, label: str) -> dict[str, Any]:
+def _of_kind(connection: Connection, match_graph: MatchGraph, node: Node) -> dict[str, Any]:
+    """What only nodes of this kind have."""
+    if node.kind == "intent":
+        queries = intent_queries(connection, [node.id]).get(node.id, [])
+        return {"searches": match_graph.searches[node.id], "queries": tuple(queries[:_MOST_QUERIES])}
+    if node.kind == "capability":
+        return {"aliases": tuple(match_graph.fold.same.members("capability", node.id)[1:])}
+    votes = match_graph.votes.get(node.id, [])
+    support = add_up(votes)
     return {
-        "kind": neighbour.node.kind, "id": neighbour.node.id, "label": label,
-        "direction": "to" if neighbour.forward else "from", "searches": neighbour.deliveries,
-        "weight": neighbour.weight, "actors": neighbour.actors,
+        "times_matched": match_graph.fold.times[node.id], "distinct_actors": match_graph.seekers[node.id],
+        "outcome_weight": support.weight, "voters": len(support.actors),
+        "success": Success(**asdict(success_rate(weighed.vote for weighed in votes))),
+        "chosen_instead": _instead(connection, node.id),
     }  # fmt: skip
 
 
+def _instead(connection: Connection, artifact: str) -> tuple[Instead, ...]:
+    """What was chosen instead of an artifact, the most actors first."""
+    found = [each for each in co_matches(read_choices(connection, artifact), artifact) if each.instead or each.over]
+    shown = found[:_MOST_INSTEAD]
+    names = labels(connection, [Node("artifact", each.other) for each in shown])
+    return tuple(
+        Instead(
+            artifact=each.other, label=names[Node("artifact", each.other)], together=each.together,
+            instead=each.instead, instead_actors=each.instead_actors, over=each.over, over_actors=each.over_actors,
+            both=each.both,
+        )
+        for each in shown
+    )  # fmt: skip
+
+
+def list_neighbours(home: Home, name: str) -> dict[str, Any]:
+    """The nodes joined to one, strongest first, as `graph_responses.NeighborsReport`.
+
+    Raises
+    ------
+    UnknownArtifact
+        The match graph has no such node; names the nearest.
+    """
+    with home.store.reading() as connection:
+        match_graph = read_match_graph(connection, now_us())
+        node = find_node(connection, match_graph, name)
+        found = match_graph.neighbours_of(node)
+        names = labels(connection, [neighbour.node for neighbour in found])
+    neighbours = tuple(_neighbour(each, names[each.node]) for each in found)
+    return NeighborsReport(node=node.id, kind=node.kind, neighbors=neighbours).model_dump(mode="json")
+
+
+def _neighbour(neighbour: Neighbour, label: str) -> NeighborReport:
+    return NeighborReport(
+        kind=neighbour.node.kind, id=neighbour.node.id, label=label, direction="to" if neighbour.forward else "from",
+        searches=neighbour.deliveries, weight=neighbour.weight, actors=neighbour.actors,
+    )  # fmt: skip
+
+
 def explain_rank(home: Home, name: str) -> dict[str, Any]:
-    """Every number behind an artifact's rank; contributions add up to it.
+    """Every number behind an artifact's rank, as `graph_responses.RankExplanation`; contributions add up to it.
 
     Raises
     ------
@@ -95,39 +137,33 @@ def explain_rank(home: Home, name: str) -> dict[str, Any]:
         match_graph = read_match_graph(connection, now)
         matched = Node("artifact", artifact.id) in match_graph.nodes
         walk = explain_artifact(match_graph, artifact.id) if matched else None
-        components = report_components(score)
-        return {
-            "artifact": artifact.id,
-            "slug": artifact.slug,
-            "as_of_us": now,
-            "rank": score.rank,
-            "known_weight": score.known_weight,
-            "components": {key: part.model_dump(mode="json") for key, part in components.items()},
-            "times_matched": times_matched(connection, artifact.id),
-            "distinct_actors": distinct_actors(connection, artifact.id),
-            "votes": [] if walk is None else _votes(walk),
-            "match_graph": None if walk is None else _walk(connection, walk),
-        }
+        return RankExplanation(
+            artifact=artifact.id, slug=artifact.slug, as_of_us=now, rank=score.rank, known_weight=score.known_weight,
+            components=report_components(score), times_matched=times_matched(connection, artifact.id),
+            distinct_actors=distinct_actors(connection, artifact.id), votes=() if walk is None else _votes(walk),
+            match_graph=None if walk is None else _walk(connection, walk),
+        ).model_dump(mode="json")  # fmt: skip
 
 
-def _votes(walk: Explanation) -> list[dict[str, Any]]:
-    return [
-        {
-            "outcome": w.vote.outcome, "position": w.vote.position, "actor": w.vote.actor, "search": w.vote.search,
-            "value": w.value, "examination": w.examination, "decay": w.decay, "cap_factor": w.cap, "weight": w.weight,
-        }
+def _votes(walk: Explanation) -> tuple[VoteReport, ...]:
+    return tuple(
+        VoteReport(
+            outcome=w.vote.outcome, position=w.vote.position, actor=w.vote.actor, search=w.vote.search, value=w.value,
+            examination=w.examination, decay=w.decay, cap_factor=w.cap, weight=w.weight,
+        )
         for w in walk.votes
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
-def _walk(connection: Connection, walk: Explanation) -> dict[str, Any]:
+def _walk(connection: Connection, walk: Explanation) -> WalkReport:
     intents = labels(connection, [Node("intent", path.intent) for path in walk.paths])
-    paths = [{**asdict(path), "label": intents[Node("intent", path.intent)]} for path in walk.paths]
-    return {
-        "voters": walk.voters, "selecting_actors": walk.selecting_actors, "positive": walk.positive,
-        "negative": walk.negative, "pagerank": walk.pagerank, "flow": walk.flow, "shrink": walk.shrink,
-        "success": asdict(walk.success), "paths": paths,
-    }  # fmt: skip
+    return WalkReport(
+        voters=walk.voters, selecting_actors=walk.selecting_actors, positive=walk.positive, negative=walk.negative,
+        pagerank=walk.pagerank, flow=walk.flow, shrink=walk.shrink, success=Success(**asdict(walk.success)),
+        paths=tuple(
+            PathSumReport(**{**asdict(path), "label": intents[Node("intent", path.intent)]}) for path in walk.paths
+        ),
+    )  # fmt: skip
 
 
 def rebuild_graph(home: Home) -> dict[str, Any]:
@@ -138,7 +174,7 @@ def rebuild_graph(home: Home) -> dict[str, Any]:
 
 
 def check_graph(home: Home) -> dict[str, Any]:
-    """Whether the stored graph equals what the log gives, bit for bit; both chains are checked too.
+    """Whether the stored graph equals what the log gives, bit for bit, as `RebuildReport`; both chains are checked too.
 
     Raises
     ------
@@ -148,56 +184,7 @@ def check_graph(home: Home) -> dict[str, Any]:
         The evidence was altered; names the first record.
     """
     with home.store.reading() as connection:
-        return {
-            "events": log.check_event_chain(connection),
-            "evidence": check_evidence_chain(connection),
-            "equal": log.read_fold(connection) == log.refold(connection),
-        }
-
-
-def labels(connection: Connection, nodes: Iterable[Node]) -> dict[Node, str]:
-    """Readable names: an intent's most frequent query (ties: the first in the alphabet), a capability's label."""
-    wanted = list(nodes)
-    intents = {node.id for node in wanted if node.kind == "intent"}
-    queries: dict[str, Counter[str]] = {}
-    for event in log.read_events(connection, kind="search") if intents else ():
-        if isinstance(event, SearchEvent) and event.intent in intents:
-            queries.setdefault(event.intent, Counter())[event.query] += 1
-    named = {c.uri: c.label for c in catalogue.all_canonical(connection)}
-    slugs = {
-        artifact.id: artifact.slug
-        for artifact in catalogue.artifacts_by_id(connection, [n.id for n in wanted if n.kind == "artifact"]).values()
-    }
-    found = {}
-    for node in wanted:
-        if node.kind == "intent" and node.id in queries:
-            found[node] = min(queries[node.id].items(), key=lambda pair: (-pair[1], pair[0]))[0]
-        else:
-            found[node] = named.get(node.id) or slugs.get(node.id) or node.id or f"no {node.kind}"
-    return found
-
-
-def _asked(connection: Connection, query: str) -> Node:
-    """The intent of the newest search for exactly this; a node that is in no graph where there is none."""
-    found = ""
-    for event in log.read_events(connection, kind="search"):
-        if isinstance(event, SearchEvent) and event.query == query and event.intent:
-            found = event.intent
-    return Node("intent", found)
-
-
-def _find(connection: Connection, match_graph: MatchGraph, name: str) -> Node:
-    """The node of this id, of the artifact with this slug or name, or of the intent of this query."""
-    try:
-        return match_graph.find(name)
-    except UnknownArtifact as unknown:
-        asked = _asked(connection, name)
-        if asked in match_graph.nodes:
-            return asked
-        try:
-            artifact = catalogue.find_artifact(connection, name)
-        except UnknownArtifact as error:
-            raise unknown from error
-        if Node("artifact", artifact.id) not in match_graph.nodes:
-            raise UnknownArtifact(name, unknown.suggestions, kind="node (it was never delivered) for") from unknown
-        return Node("artifact", artifact.id)
+        return RebuildReport(
+            events=log.check_event_chain(connection), evidence=check_evidence_chain(connection),
+            equal=log.is_fold_equal(connection),
+        ).model_dump()  # fmt: skip

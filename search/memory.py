@@ -28,7 +28,8 @@ class SearchRequest:
     """One search as a face passes it on.
 
     `policy` is stricter than what the index was built with, or None for that one; `parent` is the search of which
-    this is a further page.
+    this is a further page. `understand` False takes the query as words alone; `rejected` are artifacts that, with
+    their copies, are not wanted.
     """
 
     query: str
@@ -38,6 +39,13 @@ class SearchRequest:
     where: tuple[Where, ...] = ()
     policy: Policy | None = None
     parent: str | None = None
+    understand: bool = True
+    rejected: tuple[str, ...] = ()
+
+    @property
+    def switches(self) -> tuple[str, ...]:
+        """Options that are not at their default, sorted, as the event keeps them."""
+        return () if self.understand else ("no-understand",)
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,7 @@ class Memory:
         with self._home.store.writing() as connection:
             self.refresh(connection)
             counts_synthetic = log.is_throw_away(connection)
-            time_us, key = delivery.moment.time_us, catalogue.vector_key(query.text)
+            time_us, key = delivery.moment.time_us, catalogue.vector_key(query.searched)
             vector_key = text_digest(key + self._encoder)
             intent = assign_intent(vector, vector_key, self._intents, self._vectors)
             event = _event(connection, request, query, delivery, intent.id, vector_key)
@@ -145,7 +153,7 @@ def _event(
         query=query.text, redacted=query.redacted, intent=intent, vector_key=vector_key,
         snapshot=delivery.snapshot, filters=tuple(str(condition) for condition in request.where),
         policy=delivery.policy, limit=request.limit, offset=request.offset, abstained=delivery.abstained,
-        target=delivery.target, seen_seq=delivery.moment.seq,
+        target=delivery.target, rejected=request.rejected, switches=request.switches, seen_seq=delivery.moment.seq,
         results=tuple(
             Delivered(
                 artifact=scored.artifact, uri=delivery.uris[scored.artifact], position=request.offset + i + 1,

@@ -25,7 +25,7 @@ class Delivery:
 
 def make_token(home: Home, search: str, position: int) -> str:
     """The token of a result."""
-    return f"mg1.{search}.{position}.{_mac(home, search, position)}"
+    return f"mg1.{search}.{position}.{_mac(home, search, position, home.key_id)}"
 
 
 def read_token(home: Home, token: str) -> Delivery:
@@ -40,7 +40,7 @@ def read_token(home: Home, token: str) -> Delivery:
     if match is None:
         raise TokenRefused("forged", "this is not a token of a search result: copy it whole from a result")
     search, position = match[1], int(match[2])
-    if not hmac.compare_digest(match[3], _mac(home, search, position)):
+    if not any(hmac.compare_digest(match[3], _mac(home, search, position, key_id)) for key_id in home.keys):
         raise TokenRefused("forged", "its signature is not of this home: use the home that gave the result")
     return Delivery(search, position)
 
@@ -50,6 +50,7 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.strip().encode()).hexdigest()
 
 
-def _mac(home: Home, search: str, position: int) -> str:
-    stated = f"outcome|{home.key_id}|{search}|{position}".encode()
-    return base64.urlsafe_b64encode(hmac.new(home.key, stated, hashlib.sha256).digest()[:16]).decode().rstrip("=")
+def _mac(home: Home, search: str, position: int, key_id: str) -> str:
+    stated = f"outcome|{key_id}|{search}|{position}".encode()
+    signed = hmac.new(home.keys[key_id], stated, hashlib.sha256).digest()[:16]
+    return base64.urlsafe_b64encode(signed).decode().rstrip("=")

@@ -179,3 +179,18 @@ def test_the_architecture_probe_is_for_absent_weights_only() -> None:
     lying = probe.score(b'{"parameters": 5, "with_one_more": 5, "values": {}}', None)
     assert lying.measurements[0].control is not None
     assert not lying.measurements[0].control["passed"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hub_id", sorted(name for name, found in known_architectures().items() if found.groups))
+def test_the_parts_of_the_table_are_counted_on_the_meta_device(hub_id: str, tmp_path: Path) -> None:
+    from inference.probes.models import build_on_meta
+
+    architecture = known_architectures()[hub_id]
+    stage_architecture(architecture, tmp_path / "model")
+    tensors = list(build_on_meta(tmp_path / "model").named_parameters())
+    names = {"attention": ("attention", "attn")}
+    for part, count in architecture.groups.items():
+        own = [tensor.numel() for name, tensor in tensors if any(word in name for word in names[part])]
+        assert sum(own) == count
+    assert sum(tensor.numel() for _, tensor in tensors) == architecture.parameters

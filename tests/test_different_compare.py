@@ -14,7 +14,7 @@ from graph.errors import QueryError, UnknownArtifact
 from graph.home import Home
 from graph.responses import ArtifactReport, Component
 from search.compare import COMPONENTS, compare_artifacts, verdict_sentence
-from search.different import find_different, read_differences
+from search.different import Wish, find_different, read_wish
 from search.engine import LOCAL, Engine, open_engine
 from search.memory import SearchRequest
 from search.show import show_artifact
@@ -72,10 +72,10 @@ def test_it_counts_as_a_search(engine: Engine) -> None:
 
 
 def test_words_left_over() -> None:
-    differences, words = read_differences("like it but smaller and offline, for satellite images")
-    assert [d.name for d in differences] == ["smaller", "offline"]
-    assert words == "for satellite images"
-    assert read_differences("") == ((), "")
+    wish = read_wish("like it but smaller and offline, for satellite images")
+    assert [d.name for d in wish.differences] == ["smaller", "offline"]
+    assert wish.words == "satellite images"
+    assert read_wish("") == Wish()
 
 
 def test_unknown_artifacts_get_suggestions(engine: Engine) -> None:

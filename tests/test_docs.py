@@ -23,6 +23,7 @@ from graph.contracts import schemas
 from inference.probes import PROBES
 from inference.probes.reference import REFERENCE as PROBES_PAGE
 from inference.probes.reference import render_probes
+from search.query.fields import FIELDS
 
 DOCUMENTS = (
     "README.md",
@@ -32,6 +33,7 @@ DOCUMENTS = (
     "docs/decisions/README.md",
     "docs/formulas.md",
     "docs/probes.md",
+    "docs/replay.md",
     "docs/sandbox.md",
     "docs/verification.md",
     "benchmarks/README.md",
@@ -128,7 +130,7 @@ def test_every_command_of_the_readme_exists(repository: Path) -> None:
     commands = _commands((repository / "README.md").read_text(encoding="utf-8"))
     assert len(commands) > 10
     for command in commands:
-        words = tuple(command[:2]) if command[0] in ("graph", "evaluate") else (command[0],)
+        words = tuple(command[:2]) if command[0] in ("graph", "evaluate", "events") else (command[0],)
         assert words in known, command
         options = {word.partition("=")[0] for word in command if word.startswith("--")}
         assert options <= _options(words), command
@@ -193,3 +195,10 @@ def test_each_dependency_has_its_reason(repository: Path) -> None:
     assert told == names
     pinned = {line.partition("==")[0].lower() for line in (repository / "constraints.txt").read_text().splitlines()}
     assert {name.lower() for name in names} <= pinned
+
+
+def test_every_field_of_a_condition_is_documented(repository: Path) -> None:
+    text = (repository / "docs" / "search.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- fields: begin -->")[2].partition("<!-- fields: end -->")[0]
+    rows = [f"| `{row.name}` | {row.kind} | {row.meaning} |" for row in FIELDS.values()]
+    assert [line for line in table.splitlines() if line.startswith("| `")] == rows

@@ -110,6 +110,26 @@ def test_a_digest_is_sha256_of_rfc_8785(value: object) -> None:
     assert digest_of(value) == hashlib.sha256(rfc8785.dumps(value)).hexdigest()
 
 
+plain = (
+    st.none()
+    | st.booleans()
+    | st.integers(-INTEGER_MAX, INTEGER_MAX)
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
+texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
+
+
+@given(
+    st.recursive(
+        plain | texts,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+        max_leaves=12,
+    )
+)
+def test_our_fast_writing_is_rfc_8785(value: object) -> None:
+    assert canonical_json(value) == rfc8785.dumps(value)
+
+
 def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:
     assert digest_of({"b": 1, "a": [1.0, 2]}) == digest_of(json.loads('{"a": [1, 2.0], "b": 1}'))
     # RFC 8785, section 3.2.2.3: the number 333333333.33333329 is written 333333333.3333333.

@@ -57,7 +57,7 @@ def test_numbers(text: str, value: float) -> None:
         "params<",
         "params<many",
         "params<10X",
-        "size<3",
+        "weight<3",
         "type<model",
         "params~3",
         "type=car",
@@ -73,7 +73,7 @@ def test_malformed_conditions_are_refused(condition: str) -> None:
 
 def test_the_type_is_one_more_condition() -> None:
     assert read_where(["params<=10M"], "Model") == (Where("params", "<=", 10e6), Where("type", "=", "model"))
-    assert [str(w) for w in read_where(["params<=10M"], "model")] == ["params<=1e+07", "type=model"]
+    assert [str(w) for w in read_where(["params<=10M"], "model")] == ["params<=10000000", "type=model"]
 
 
 @pytest.mark.parametrize(

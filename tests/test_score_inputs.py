@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from graph.artifacts import Capability, Pricing, Signals
 from graph.claims import Claim
-from graph.events import Tombstone
+from graph.events import CatalogueEvent, Tombstone
 from graph.home import Home
 from graph.score_inputs import Decided, count_derivatives, date_us, score_inputs, score_stamp
 from graph.store import catalogue, log
@@ -41,8 +41,14 @@ def test_inputs_are_read_from_the_store(home: Home) -> None:
         assigned = {("ann/a", "classify"): "capability://x.y.1", ("bob/b", "classify"): "capability://x.y.2",
                     ("ann/a", "export"): "capability://x.z.own"}  # fmt: skip
         catalogue.save_assignments(connection, assigned)
-        merged = catalogue.Canonical("capability://x.y.2", "x.y", "two", "k", alias_of="capability://x.y.1")
-        catalogue.save_canonical(connection, [merged], 1)
+        merged = CatalogueEvent(
+            id="ce_1",
+            time_us=NOW,
+            action="capability_aliased",
+            subject="capability://x.y.2",
+            object="capability://x.y.1",
+        )
+        log.append_events(connection, [merged])
         append_evidence(connection, records)
         log.append_events(connection, [search, make_outcome(search, "ann/a", "select", time_us=NOW)])
         a, b = score_inputs(connection, NOW)

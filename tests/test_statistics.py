@@ -14,20 +14,25 @@ from hypothesis import strategies as st
 
 from graph.constants import DAY_US
 from graph.errors import SourceError, UnknownArtifact
+from graph.events import CatalogueEvent, new_id
 from graph.explain import explain_artifact
 from graph.export import from_graphml, from_json, to_graphml, to_json
 from graph.home import Home
 from graph.match_graph import fold
 from graph.pagerank import personalised_pagerank
 from graph.statistics import MatchGraph, Node, build_match_graph, read_match_graph
-from graph.store import catalogue, log
+from graph.store import log
 
 NOW = DAY_0_US + DAY_US
 X1, X2 = "capability://x.y.1", "capability://x.y.2"
 
 
-def build(seed: int, size: int, **fields: object) -> MatchGraph:
-    return build_match_graph(fold(make_log(seed, size)), NOW, **fields)
+def build(seed: int, size: int) -> MatchGraph:
+    return build_match_graph(fold(make_log(seed, size)), NOW)
+
+
+def merge(action: str, subject: str, into: str) -> CatalogueEvent:
+    return CatalogueEvent(id=new_id("ce"), time_us=NOW, action=action, subject=subject, object=into)
 
 
 def by_hand() -> MatchGraph:
@@ -144,8 +149,7 @@ def test_a_merged_capability_is_its_survivor(home: Home) -> None:
     old, new = make_search([("a", X1)]), make_search([("b", X2)])
     with home.store.writing() as connection:
         log.append_events(connection, [old, new, make_outcome(old, "a"), make_outcome(new, "b")])
-        canonical = [catalogue.Canonical(uri, "x.y", uri, "key", alias) for uri, alias in ((X1, None), (X2, X1))]
-        catalogue.save_canonical(connection, canonical, 1)
+        log.append_events(connection, [merge("capability_aliased", X2, X1)])
         match_graph = read_match_graph(connection, NOW)
     assert match_graph.stats()["capabilities"] == 1
     assert {each.node.id for each in match_graph.neighbors(X2) if each.forward} == {"a", "b"}
@@ -160,6 +164,20 @@ def test_neighbours_come_strongest_first() -> None:
     assert [(each.node.id, each.weight, each.deliveries) for each in near] == [(X1, 1.0, 1), (X2, -0.5, 1)]
     assert [each.node.id for each in match_graph.neighbors("artifact:a")] == [X1]
     assert match_graph.neighbors(X1) == match_graph.neighbors(f"capability:{X1}")
+
+
+@given(st.integers(0, 10_000), st.integers(1, 9))
+def test_neighbours_are_the_ends_of_edges(seed: int, size: int) -> None:
+    match_graph = build(seed, size)
+    G = match_graph.to_networkx()
+    for node in match_graph.nodes:
+        expected = {(b, True): data for _, b, data in G.out_edges(node.key, data=True)}
+        expected |= {(a, False): data for a, _, data in G.in_edges(node.key, data=True)}
+        found = {(near.node.key, near.forward): near for near in match_graph.neighbours_of(node)}
+        assert found.keys() == expected.keys()
+        for end, near in found.items():
+            assert (near.deliveries, near.actors) == (expected[end]["deliveries"], expected[end]["actors"])
+            assert near.weight == pytest.approx(expected[end]["weight"], abs=1e-12)
 
 
 def test_an_unknown_node_names_the_nearest() -> None:
@@ -181,6 +199,27 @@ def test_an_explanation_adds_up() -> None:
     assert (explanation.success.successes, explanation.success.mean) == (1, pytest.approx(2 / 3))
 
 
+def test_a_crowd_that_came_for_one_artifact_alone_is_seen() -> None:
+    events = []
+    for number in range(30):
+        search = make_search(["a", "b", "c"], actor=f"user {number}", time_us=DAY_0_US - number * DAY_US)
+        events += [
+            search,
+            *(make_outcome(search, name, time_us=search.time_us + 1) for name in "abc" if name != "a" or number < 5),
+        ]
+    for number in range(20):
+        search = make_search(["a"], actor=f"hired {number}", time_us=DAY_0_US - 7 * DAY_US)
+        events += [search, make_outcome(search, "a", time_us=search.time_us + number)]
+    match_graph = build_match_graph(fold(events), NOW)
+    crowd, honest = explain_artifact(match_graph, "a").crowd, explain_artifact(match_graph, "b").crowd
+    assert (crowd.voters, crowd.only_here, crowd.only_here_elsewhere, crowd.busiest_day_voters) == (25, 20, 0.0, 20)
+    assert (honest.voters, honest.only_here, honest.only_here_elsewhere, honest.busiest_day_voters) == (30, 0, 0.4, 1)
+    assert honest.largest_actor_share < 0.05
+    alone = make_search(["a"])
+    one = explain_artifact(build_match_graph(fold([alone, make_outcome(alone, "a")]), NOW), "a").crowd
+    assert (one.voters, one.only_here, one.only_here_elsewhere, one.largest_actor_share) == (1, 1, None, 1.0)
+
+
 def test_an_artifact_nobody_voted_on_is_explained_too() -> None:
     search = make_search(["a"])
     explanation = explain_artifact(build_match_graph(fold([search]), NOW), "a")
@@ -200,8 +239,8 @@ names = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=
 @given(st.integers(0, 10_000), names, names)
 def test_exports_come_back_equal_whatever_the_names(seed: int, artifact: str, intent: str) -> None:
     search = make_search([(artifact, X1)], intent=intent)
-    events = [*make_log(seed, 4), search, make_outcome(search, artifact)]
-    match_graph = build_match_graph(fold(events), NOW, {X2: X1, "capability://x.y.0": X2})
+    events = [*make_log(seed, 4), search, make_outcome(search, artifact), merge("capability_aliased", X2, X1)]
+    match_graph = build_match_graph(fold([*events, merge("capability_aliased", "capability://x.y.0", X2)]), NOW)
     G = match_graph.to_networkx()
     assert same(from_json(to_json(match_graph)), G)
     assert same(from_graphml(to_graphml(match_graph)), G)

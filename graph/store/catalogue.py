@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -127,6 +128,19 @@ def artifacts_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Art
     return found
 
 
+def capability_labels(connection: Connection) -> dict[tuple[str, str], tuple[str, str | None, str | None]]:
+    """Task, domain and functionality of every capability, by (artifact id, local capability id), retired ones included.
+
+    Read without validating whole artifacts, which are many.
+    """
+    found = {}
+    for row in connection.execute(select(ARTIFACTS.c.id, ARTIFACTS.c.document)):
+        for capability in json.loads(row.document).get("capabilities", ()):
+            key = (str(row.id), str(capability["id"]))
+            found[key] = (capability["task"], capability.get("domain"), capability.get("functionality"))
+    return found
+
+
 def find_artifact(connection: Connection, name: str) -> Artifact:
     """The artifact with this id, slug or, if only one has it, name or slug without owner, in this order.
 
@@ -171,6 +185,12 @@ def stated_claims(connection: Connection, artifact: str | None = None) -> list[C
     return [Claim.model_validate_json(row.document) for row in connection.execute(query)]
 
 
+def claims_of(connection: Connection) -> list[Claim]:
+    """All claims ever stated, withdrawn ones too, sorted by artifact and id."""
+    query = select(CLAIMS.c.document).order_by(CLAIMS.c.artifact, CLAIMS.c.id)
+    return [Claim.model_validate_json(row.document) for row in connection.execute(query)]
+
+
 def count_artifacts(connection: Connection) -> int:
     """How many artifacts are not retired."""
     query = select(func.count()).select_from(ARTIFACTS).where(ARTIFACTS.c.retired.is_(False))
@@ -212,6 +232,12 @@ def assignments(connection: Connection) -> dict[tuple[str, str], str]:
     """The URI of every (artifact id, local capability id)."""
     rows = connection.execute(select(ASSIGNMENTS))
     return {(row.artifact, row.capability): row.uri for row in rows}
+
+
+def assignments_of(connection: Connection, artifact: str) -> frozenset[str]:
+    """The URIs of an artifact's capabilities."""
+    rows = connection.execute(select(ASSIGNMENTS.c.uri).where(ASSIGNMENTS.c.artifact == artifact))
+    return frozenset(str(row.uri) for row in rows)
 
 
 def save_assignments(connection: Connection, assigned: dict[tuple[str, str], str]) -> None:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, select, text
+from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, event, inspect, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from graph.errors import StoreError
 from graph.store.tables import META
 
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 """The newest migration; an older database is upgraded when opened, a newer one refused."""
 MIGRATIONS: Final = Path(__file__).resolve().parents[1] / "migrations"
 _BUSY_MS: Final = 30_000
+_CACHE_KIB: Final = 65_536
 _BATCH: Final = 500
+_INSERT_BATCH: Final = 10_000
 _WRITER_LOCK: Final = 0x6D617463
 
 
@@ -68,38 +71,75 @@ class Database:
                     connection.execute(text(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})"))
                 yield connection
 
+    def overwrite(self) -> None:
+        """Write what the log of SQLite still holds back into the file, so that what was removed is nowhere any more.
+
+        Raises
+        ------
+        StoreError
+            The database refuses.
+        """
+        if self._engine.dialect.name == "sqlite":
+            with _translated(self.url), self._engine.connect() as connection:
+                raw: Any = connection.connection.driver_connection
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # outside any transaction
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
 
 
-def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]], add: Sequence[str] = ()) -> None:
-    """Insert rows; where the primary key exists, overwrite, but columns in `add` are added to what is there."""
-    if not rows:
-        return
-    statement = _upsert_statement(connection.dialect.name, table, tuple(rows[0]), tuple(add))
-    for start in range(0, len(rows), _BATCH):
-        connection.execute(statement, list(rows[start : start + _BATCH]))
+def upsert(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[dict[str, Any]],
+    add: Sequence[str] = (),
+    least: Sequence[str] = (),
+) -> None:
+    """Insert rows; where the primary key exists, overwrite.
+
+    Columns in `add` are added to what is there instead, of those in `least` the smaller stays.
+    """
+    if rows:
+        statement = _upsert_statement(connection.dialect, table, tuple(rows[0]), tuple(add), tuple(least))
+        for start in range(0, len(rows), _BATCH):
+            connection.exec_driver_sql(statement, [tuple(row.values()) for row in rows[start : start + _BATCH]])
+
+
+def insert_rows(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Insert many rows, each with a value per column of the table, as fast as the driver takes them."""
+    statement = _insert_statement(connection.dialect, table, tuple(column.name for column in table.columns))
+    given = iter(rows)
+    while chunk := list(islice(given, _INSERT_BATCH)):
+        connection.exec_driver_sql(statement, chunk)
+
+
+# Statements as text: what SQLAlchemy does for each execution costs several times what the database does for a row.
+@lru_cache(maxsize=64)
+def _insert_statement(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> str:
+    quote = dialect.identifier_preparer.quote
+    place = "?" if dialect.paramstyle == "qmark" else "%s"
+    names, places = ", ".join(quote(name) for name in columns), ", ".join(place for _ in columns)
+    return f"INSERT INTO {quote(table.name)} ({names}) VALUES ({places})"  # noqa: S608
 
 
 @lru_cache(maxsize=64)
-def _upsert_statement(dialect: str, table: Table, columns: tuple[str, ...], add: tuple[str, ...]) -> Any:
-    # Building the statement costs more than running it, so it is kept; the arguments are fixed words of this code.
-    if dialect == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-
-        statement: Any = insert_postgresql(table)
-    else:
-        from sqlalchemy.dialects.sqlite import insert as insert_sqlite
-
-        statement = insert_sqlite(table)
+def _upsert_statement(
+    dialect: Dialect, table: Table, columns: tuple[str, ...], add: tuple[str, ...], least: tuple[str, ...]
+) -> str:
+    quote = dialect.identifier_preparer.quote
+    smaller = "LEAST" if dialect.name == "postgresql" else "MIN"
     keys = [column.name for column in table.primary_key]
-    updates = {
-        name: table.c[name] + statement.excluded[name] if name in add else statement.excluded[name]
-        for name in columns
-        if name not in keys
-    }
-    return statement.on_conflict_do_update(index_elements=keys, set_=updates)
+    updates = []
+    for name in (quote(column) for column in columns if column not in keys):
+        old, new = f"{quote(table.name)}.{name}", f"excluded.{name}"
+        updates.append(
+            f"{name} = {old} + {new}" if name in add else f"{name} = {smaller}({old}, {new})" if name in least
+            else f"{name} = {new}"
+        )  # fmt: skip
+    do = f"UPDATE SET {', '.join(updates)}" if updates else "NOTHING"
+    conflict = f"ON CONFLICT ({', '.join(map(quote, keys))}) DO {do}"
+    return f"{_insert_statement(dialect, table, columns)} {conflict}"
 
 
 def read_meta(connection: Connection, key: str) -> str | None:
@@ -131,6 +171,7 @@ def _on_sqlite_connect(raw: Any, _: Any) -> None:
         "synchronous=NORMAL",
         "foreign_keys=ON",
         "secure_delete=ON",
+        f"cache_size=-{_CACHE_KIB}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

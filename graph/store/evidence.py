@@ -53,6 +53,11 @@ def all_evidence(connection: Connection, artifact: str | None = None) -> Iterato
         yield Evidence.model_validate_json(row.payload)
 
 
+def artifacts_with_evidence(connection: Connection) -> frozenset[str]:
+    """Ids of the artifacts that have any evidence."""
+    return frozenset(str(row.artifact) for row in connection.execute(select(EVIDENCE.c.artifact).distinct()))
+
+
 def deciding_evidence(connection: Connection, artifact: str | None = None) -> dict[str, Evidence]:
     """The evidence that decides each claim, by claim id; the rule is `graph.attempts.decide`."""
     attempts: dict[str, list[Evidence]] = {}

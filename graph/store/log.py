@@ -3,57 +3,104 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Engine, Row, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from graph.digest import GENESIS, canonical_json, link
 from graph.errors import StoreError, TokenRefused
 from graph.events import EVENT, CatalogueEvent, OutcomeEvent, SearchEvent, Tombstone
-from graph.match_graph import Fold, Vote, fold
-from graph.store.database import read_meta, upsert, write_meta
-from graph.store.tables import (
-    EVENTS,
-    FOLD_ACTORS,
-    FOLD_EDGES,
-    FOLD_INTENTS,
-    FOLD_TABLES,
-    FOLD_TIMES,
-    FOLD_VOTES,
-    OUTCOMES_ONCE,
+from graph.identities import MERGES, Identities
+from graph.match_graph import Fold, fold
+from graph.store.bulk_fold import BulkFold, read_payload
+from graph.store.database import insert_rows, read_meta, write_meta
+from graph.store.folded import (
+    OnFolded,
+    bulk_fold,
+    equals_fold,
+    keep_merges,
+    merge_fold,
+    read_fold,
+    read_identities,
+    read_votes,
+    replace_fold,
 )
+from graph.store.tables import EVENTS, OUTCOMES_ONCE
+
+__all__ = ["read_fold", "read_identities", "read_votes"]
 
 VOTES_CHANGED: Final = "votes_changed"
 """Key of the number of the last event that changed a vote."""
+FOLD_FORMAT: Final = "fold_format"
+"""Key of the version of the fold that made the folded tables."""
+FOLD_VERSION: Final = "2"
+_THROW_AWAY: Final[WeakKeyDictionary[Engine, bool]] = WeakKeyDictionary()
 AnyEvent = SearchEvent | OutcomeEvent | CatalogueEvent | Tombstone
 
 
 def is_throw_away(connection: Connection) -> bool:
-    """Whether this home was created as a throw-away one, whose fold counts synthetic events too."""
-    return read_meta(connection, "throw_away") == "yes"
+    """Whether this home was created as a throw-away one, whose fold counts synthetic events too.
+
+    A home keeps its mark for ever, so it is asked for once per opened database.
+    """
+    known = _THROW_AWAY.get(connection.engine)
+    if known is None:
+        marked = read_meta(connection, "throw_away")
+        known = marked == "yes"
+        if marked is not None:
+            _THROW_AWAY[connection.engine] = known
+    return known
 
 
 def append_events(connection: Connection, events: Sequence[AnyEvent]) -> int:
     """Append events and fold them, in the connection's write transaction; the number of the last event."""
-    last = connection.execute(select(EVENTS.c.chain).order_by(EVENTS.c.seq.desc()).limit(1)).scalar()
-    chain, rows = str(last or GENESIS), []
+    last = connection.exec_driver_sql("SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1").first()
+    seq, chain = (0, GENESIS) if last is None else (int(last.seq), str(last.chain))
+    rows = []
     for event in events:
+        seq += 1
         payload = _payload(event)
         payload_digest = hashlib.sha256(payload).hexdigest()
         chain = link(chain, payload_digest)
         rows.append(
-            {"id": event.id, "time_us": event.time_us, "kind": event.kind, "payload": payload.decode(),
-             "actor": getattr(getattr(event, "actor", None), "id", None),
+            {"seq": seq, "id": event.id, "time_us": event.time_us, "kind": event.kind, "payload": payload.decode(),
+             "actor": getattr(getattr(event, "actor", None), "id", None), "root": _continued(event),
              "synthetic": bool(getattr(event, "synthetic", False)), "payload_digest": payload_digest, "chain": chain}
         )  # fmt: skip
     if rows:
-        connection.execute(EVENTS.insert(), rows)
-    _merge(connection, fold(events, count_synthetic=is_throw_away(connection)))
-    return last_seq(connection)
+        names = [column.name for column in EVENTS.columns]
+        insert_rows(connection, EVENTS, [tuple(row[name] for name in names) for row in rows])
+        _fold_in(connection, events, seq)
+    return seq
+
+
+def _fold_in(connection: Connection, events: Sequence[AnyEvent], seq: int) -> None:
+    """Add events to the folded tables; after a merge of artifacts the log is folded anew."""
+    counts = Fold(same=read_identities(connection))
+    known = len(counts.same.pairs)
+    for event in events:
+        if isinstance(event, CatalogueEvent):
+            counts.same.take(event)
+    merged = len(counts.same.pairs) > known
+    if merged:
+        keep_merges(connection, counts.same)
+    if merged and any(isinstance(e, CatalogueEvent) and e.action == "artifact_merged" for e in events):
+        rebuild(connection)
+        return
+    synthetic = is_throw_away(connection)
+    for event in events:
+        counts.apply(event, count_synthetic=synthetic)
+    if merge_fold(connection, counts) or merged:
+        write_meta(connection, VOTES_CHANGED, str(seq))
+
+
+def _continued(event: AnyEvent) -> str | None:
+    """The search that a further page continues; None for everything else."""
+    return event.root if isinstance(event, SearchEvent) and event.root != event.id else None
 
 
 def _payload(event: AnyEvent) -> bytes:
@@ -116,27 +163,29 @@ def read_events(connection: Connection, *, since_seq: int = 0, kind: str | None 
         yield EVENT.validate_json(row.payload)
 
 
+def pages_of(connection: Connection, roots: Sequence[str]) -> Iterator[SearchEvent]:
+    """The pages of searches, first pages and further ones, as far as their payload was not forgotten."""
+    for start in range(0, len(roots), 500):
+        chunk = roots[start : start + 500]
+        pages = select(EVENTS.c.payload).where(
+            EVENTS.c.payload.is_not(None), EVENTS.c.id.in_(chunk) | EVENTS.c.root.in_(chunk)
+        )
+        for row in connection.execute(pages.order_by(EVENTS.c.seq)):
+            page = EVENT.validate_json(row.payload)
+            if isinstance(page, SearchEvent):
+                yield page
+
+
 def delivered_before(connection: Connection, root: str) -> frozenset[str]:
     """Artifacts that a search and its further pages have delivered so far."""
-    found: set[str] = set()
-    first = read_event(connection, root)
-    if isinstance(first, SearchEvent):
-        found.update(result.artifact for result in first.results)
-        later = select(EVENTS.c.payload).where(
-            EVENTS.c.kind == "search", EVENTS.c.time_us >= first.time_us, EVENTS.c.payload.contains(root)
-        )
-        for row in connection.execute(later):
-            page = EVENT.validate_json(row.payload)
-            if isinstance(page, SearchEvent) and page.root == root:
-                found.update(result.artifact for result in page.results)
-    return frozenset(found)
+    return frozenset(result.artifact for page in pages_of(connection, [root]) for result in page.results)
 
 
 def erase_events(connection: Connection, tombstone: Tombstone) -> None:
     """Remove the payload of the tombstone's events, append the tombstone, and fold what remains anew."""
     for start in range(0, len(tombstone.erased), 500):
         chunk = tombstone.erased[start : start + 500]
-        connection.execute(update(EVENTS).where(EVENTS.c.id.in_(chunk)).values(payload=None, actor=None))
+        connection.execute(update(EVENTS).where(EVENTS.c.id.in_(chunk)).values(payload=None, actor=None, root=None))
     append_events(connection, [tombstone])
     rebuild(connection)
 
@@ -162,72 +211,57 @@ def _is_untouched(row: Row[Any]) -> bool:
     """Whether a stored event's payload has its digest and the columns beside it say the same as the payload."""
     if hashlib.sha256(row.payload.encode("utf-8", "surrogatepass")).hexdigest() != row.payload_digest:
         return False
-    said = json.loads(row.payload)
-    actor = said["actor"]["id"] if "actor" in said else None
-    beside = (said["id"], said["time_us"], said["kind"], actor, said.get("synthetic", False))
-    return beside == (row.id, row.time_us, row.kind, row.actor, row.synthetic)
+    said = read_payload(row.payload)
+    actor = said.actor.id if said.actor else None
+    root = said.root if said.kind == "search" and said.root != said.id else None
+    beside = (said.id, said.time_us, said.kind, actor, said.synthetic, root)
+    return beside == (row.id, row.time_us, row.kind, row.actor, row.synthetic, row.root)
 
 
-# The folded tables --------------------------------------------------------------------------------------
-def read_fold(connection: Connection) -> Fold:
-    """The folded counts as stored."""
-    counts = read_votes(connection)
-    counts.actors.update({(r.artifact, r.actor): r.searches for r in connection.execute(select(FOLD_ACTORS))})
-    counts.intents.update({row.intent: row.searches for row in connection.execute(select(FOLD_INTENTS))})
-    counts.edges.update({(r.intent, r.uri, r.artifact): r.searches for r in connection.execute(select(FOLD_EDGES))})
-    return counts
-
-
-def read_votes(connection: Connection) -> Fold:
-    """The folded counts that scores need, as stored: times matched and votes; the others stay empty."""
-    counts = Fold()
-    counts.times.update({row.artifact: row.searches for row in connection.execute(select(FOLD_TIMES))})
-    for row in connection.execute(select(FOLD_VOTES)):
-        counts.add_vote(Vote(*row))
-    return counts
-
-
-def rebuild(connection: Connection) -> Fold:
-    """Fold the whole log anew and replace the folded tables; the counts."""
-    counts = fold(read_events(connection), count_synthetic=is_throw_away(connection))
-    for table in FOLD_TABLES:
-        connection.execute(delete(table))
-    _merge(connection, counts)
+# The fold ---------------------------------------------------------------------------------------------
+def rebuild(connection: Connection, on_folded: OnFolded | None = None) -> None:
+    """Fold the whole log anew and replace the folded tables."""
+    replace_fold(connection, _bulk(connection, on_folded))
     write_meta(connection, VOTES_CHANGED, f"{last_seq(connection)} rebuilt")
-    return counts
+    write_meta(connection, FOLD_FORMAT, FOLD_VERSION)
+
+
+def is_fold_equal(connection: Connection, on_folded: OnFolded | None = None) -> bool:
+    """Whether the folded tables are what the log gives, bit for bit; nothing is changed."""
+    return equals_fold(connection, _bulk(connection, on_folded))
+
+
+def is_fold_current(connection: Connection) -> bool:
+    """Whether the folded tables were made by this version's fold; otherwise `rebuild`."""
+    return read_meta(connection, FOLD_FORMAT) == FOLD_VERSION
 
 
 def refold(connection: Connection) -> Fold:
-    """The counts that the log gives, without touching the folded tables: what `rebuild --check` compares with."""
+    """The counts that the log gives, event by event, without touching the folded tables."""
     return fold(read_events(connection), count_synthetic=is_throw_away(connection))
 
 
-def _merge(connection: Connection, counts: Fold) -> None:
-    upsert(connection, FOLD_TIMES, [{"artifact": a, "searches": n} for a, n in counts.times.items()], add=["searches"])
-    upsert(
-        connection, FOLD_ACTORS,
-        [{"artifact": a, "actor": actor, "searches": n} for (a, actor), n in counts.actors.items()], add=["searches"],
-    )  # fmt: skip
-    upsert(
-        connection, FOLD_INTENTS, [{"intent": i, "searches": n} for i, n in counts.intents.items()], add=["searches"]
-    )
-    upsert(
-        connection, FOLD_EDGES,
-        [{"intent": i, "uri": u, "artifact": a, "searches": n} for (i, u, a), n in counts.edges.items()],
-        add=["searches"],
-    )  # fmt: skip
-    votes = [vars(vote) for vote in _stronger(connection, counts)]
-    upsert(connection, FOLD_VOTES, votes)
-    if votes:
-        write_meta(connection, VOTES_CHANGED, str(last_seq(connection)))
+def catch_up(connection: Connection, counts: Fold, since_seq: int) -> bool:
+    """Whether counts that knew the log up to a number were brought up to date in place; else they must be read anew.
+
+    Reading anew is needed after a merge or an erasure. Give any fold read by `read_fold` or `read_votes`.
+    """
+    new = list(read_events(connection, since_seq=since_seq))
+    if any(isinstance(event, Tombstone) or _is_merge(event) for event in new):
+        return False
+    synthetic = is_throw_away(connection)
+    for event in new:
+        counts.apply(event, count_synthetic=synthetic)
+    return True
 
 
-def _stronger(connection: Connection, counts: Fold) -> list[Vote]:
-    """The votes that are new or stronger than the stored one in their place."""
-    searches = sorted({vote.search for vote in counts.votes.values()})
-    stored: dict[tuple[str, str, str], Vote] = {}
-    for start in range(0, len(searches), 500):
-        chunk = searches[start : start + 500]
-        for row in connection.execute(select(FOLD_VOTES).where(FOLD_VOTES.c.search.in_(chunk))):
-            stored[row.search, row.artifact, row.actor] = Vote(*row)
-    return [vote for key, vote in counts.votes.items() if key not in stored or vote.strength < stored[key].strength]
+def _bulk(connection: Connection, on_folded: OnFolded | None) -> BulkFold:
+    same = Identities()
+    for event in read_events(connection, kind="catalogue"):
+        if isinstance(event, CatalogueEvent):
+            same.take(event)
+    return bulk_fold(connection, same, count_synthetic=is_throw_away(connection), on_folded=on_folded)
+
+
+def _is_merge(event: AnyEvent) -> bool:
+    return isinstance(event, CatalogueEvent) and event.action in MERGES

@@ -16,8 +16,9 @@ METADATA: Final = MetaData(
 SEQUENCE: Final = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only for INTEGER keys
 
 
-def _table(name: str, *columns: Column[object] | Index) -> Table:
-    return Table(name, METADATA, *columns)
+def _table(name: str, *columns: Column[object] | Index, keyed: bool = False) -> Table:
+    """A table; with `keyed`, SQLite keeps its rows in the tree of the primary key, not in one of their own."""
+    return Table(name, METADATA, *columns, sqlite_with_rowid=not keyed)
 
 
 META = _table("meta", Column("key", String, primary_key=True), Column("value", Text, nullable=False))
@@ -122,6 +123,7 @@ EVENTS = _table(
     Column("kind", String, nullable=False),
     Column("actor", String, nullable=True, index=True),
     Column("synthetic", Boolean, nullable=False),
+    Column("root", String, nullable=True, index=True),  # of a further page: the search that it continues
     Column("payload", Text, nullable=True),
     Column("payload_digest", String, nullable=False),
     Column("chain", String, nullable=False),
@@ -135,41 +137,63 @@ OUTCOMES_ONCE = _table(
     Column("event", String, nullable=False),
 )
 
-# Folded from the events: integers and the strongest outcomes; `graph rebuild` makes them anew --------------
+# Folded from the events: integers, and the first outcomes of each level; `graph rebuild` makes them anew ------
 FOLD_TIMES = _table(
     "fold_times",
     Column("artifact", String, primary_key=True),
     Column("searches", BigInteger, nullable=False),
+    Column("first_us", BigInteger, nullable=False),
+    keyed=True,
 )
 FOLD_ACTORS = _table(
     "fold_actors",
     Column("artifact", String, primary_key=True),
     Column("actor", String, primary_key=True),
     Column("searches", BigInteger, nullable=False),
+    keyed=True,
 )
 FOLD_INTENTS = _table(
     "fold_intents",
     Column("intent", String, primary_key=True),
     Column("searches", BigInteger, nullable=False),
+    keyed=True,
+)
+FOLD_QUERIES = _table(
+    "fold_queries",
+    Column("intent", String, primary_key=True),
+    Column("query", String, primary_key=True, index=True),
+    Column("actor", String, primary_key=True),
+    Column("searches", BigInteger, nullable=False),
+    keyed=True,
 )
 FOLD_EDGES = _table(
     "fold_edges",
     Column("intent", String, primary_key=True),
-    Column("uri", String, primary_key=True),
-    Column("artifact", String, primary_key=True),
+    Column("uri", String, primary_key=True, index=True),
+    Column("artifact", String, primary_key=True, index=True),
     Column("searches", BigInteger, nullable=False),
+    keyed=True,
 )
 FOLD_VOTES = _table(
     "fold_votes",
     Column("search", String, primary_key=True),
-    Column("artifact", String, primary_key=True),
+    Column("artifact", String, primary_key=True, index=True),
     Column("actor", String, primary_key=True),
-    Column("intent", String, nullable=False),
+    Column("level", Integer, primary_key=True),
+    Column("intent", String, nullable=False, index=True),
     Column("uri", String, nullable=False),
     Column("outcome", String, nullable=False),
     Column("position", Integer, nullable=False),
     Column("trust", Float, nullable=False),
     Column("time_us", BigInteger, nullable=False),
     Column("event", String, nullable=False),
+    keyed=True,
 )
-FOLD_TABLES: Final = (FOLD_TIMES, FOLD_ACTORS, FOLD_INTENTS, FOLD_EDGES, FOLD_VOTES)
+FOLD_SAME = _table(
+    "fold_same",
+    Column("kind", String, primary_key=True),
+    Column("subject", String, primary_key=True),
+    Column("object", String, primary_key=True),
+    keyed=True,
+)
+FOLD_TABLES: Final = (FOLD_TIMES, FOLD_ACTORS, FOLD_INTENTS, FOLD_QUERIES, FOLD_EDGES, FOLD_VOTES, FOLD_SAME)

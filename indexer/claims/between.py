@@ -23,6 +23,13 @@ BETWEEN_NAME_AND_NUMBER: Final = re.compile(
     _I,
 )
 ONLY_LIST: Final = re.compile(r"\s*(?:,|/|and|or|&|,\s*and|%\s*/|\+/-|±)\s*", _I)
+OTHER_NOUN: Final = re.compile(
+    r"\s+(?!(?:on|in|for|with|and|at|by|when|using|while|vs|over|than|compared|across|after|under|or|as|from|the|to|is|was)\b)"
+    r"[a-z]{4,}",
+    _I,
+)
+AND_ON: Final = re.compile(r"\s*%?\s*(?:on|for) [^,.;()\d]{1,40}?,? and (?=[\d.]+\s?%?\s?(?:on|for)\b)", _I)
+SLASH: Final = re.compile(r"\s?%?\s?/\s?")
 AGAINST: Final = re.compile(
     r"\s*(?:vs\.?|versus|compared (?:to|with)|against|→|->|to|down to|up to|drops? to|falls? to)\s*(?:only |just )?", _I
 )

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 MOST_CELLS: Final = 20_000
 """Cells of one passage's tables that are read; a table of more is data, not a page."""
 _MASKED: Final = (
-    re.compile(r"<!--.{0,20000}?(?:-->|\Z)", re.DOTALL),
     re.compile(r"\]\([^()\s]{1,1000}(?:\([^()\s]{0,200}\)[^()\s]{0,200})?(?: \"[^\"]{0,200}\")?\)"),
     re.compile(r"<?https?://[^\s<>|]{1,1000}>?"),
     re.compile(r"</?[A-Za-z][^<>\n]{0,500}>"),
@@ -64,9 +63,21 @@ def blocks_of(passage: Passage) -> list[Block]:
 
 def unmarked(text: str) -> str:
     """A text of the same length in which links' targets, tags, escapes and emphasis are blanks."""
+    text = _without_comments(text)
     for pattern in _MASKED:
         text = pattern.sub(_blank, text)
     return text
+
+
+def _without_comments(text: str) -> str:
+    """The text with blanks for HTML comments; one that is never closed reaches to the end."""
+    pieces, position = [], 0
+    while (start := text.find("<!--", position)) >= 0:
+        end = text.find("-->", start + 4)
+        end = len(text) if end < 0 else end + 3
+        pieces += [text[position:start], re.sub(r"[^\n]", " ", text[start:end])]
+        position = end
+    return "".join([*pieces, text[position:]])
 
 
 def _blank(found: re.Match[str]) -> str:

@@ -65,7 +65,11 @@ _LENGTH_BEFORE: Final = re.compile(
     r"[\"']?\s{0,2}(?:of|is|was|set to|equal to|[:=])?\s{0,2}[\"'(]{0,2}$",
     _I,
 )
-_LIMIT: Final = re.compile(r"max|limit|truncat|up to|longer|longest|at most|handle|sequence|length", _I)
+_SEQUENCES_BEFORE: Final = re.compile(
+    r"sequences? (?:of |with )?(?:up to )?(?:an? )?(?:max(?:imum)? )?length (?:of )?$", _I
+)
+_CONTEXT_BEHIND: Final = re.compile(r"[ -]?(?:tokens? )?(?:of )?context\b", _I)
+_LIMIT: Final = re.compile(r"max|context|limit|truncat|up to|longer|longest|at most|handle|sequence|length", _I)
 _STEPS_BEHIND: Final = re.compile(
     r"[\s-]*(?P<kind>inference |denoising |sampling |diffusion |generation )?steps?\b", _I
 )
@@ -117,6 +121,10 @@ def counted(before: str, after: str, q: Quantity) -> str | None:
         return "dimensions"
     if _TOKENS_BEHIND.match(after) and _LIMIT.search(before + after) and q.value < 1e7:
         return "context" if _CONTEXT.search(before[-40:] + after) else "max_tokens"
+    if _SEQUENCES_BEFORE.search(before) and q.value >= 16:
+        return "max_tokens"
+    if _CONTEXT_BEHIND.match(after) and q.value >= 256:
+        return "context"
     if _LENGTH_BEFORE.search(before) and q.value < 1e7:
         return "context" if re.search(r"context (?:length|window)\W{0,6}\w{0,3}\W{0,3}$", before, _I) else "max_tokens"
     if re.search(r"context (?:window|length|size)(?: of| is|:)?\s*$", before, _I):

@@ -20,11 +20,12 @@ _TAIL: Final = (
 )
 NAME: Final = re.compile(rf"(?<![\w-]){_WORD}{_TAIL}(?![\w])")
 _ORDINARY: Final = """
-the this that these those it its on in at with for from and or but our we they model models top accuracy image
-net fp fp16 fp32 int8 int4 bf16 gpu cpu npu tpu arm nvidia intel api json rgb bgr map ap wer cer eer f1 em iou
-miou params mparams gflops flops gops macs qat cnn rnn lstm unlike compared outperforms achieves provides
-supports reduces requires enables performs uses superior lighter smaller faster lower higher more average mean
-note table figure section paper performance when while based using trained training
+vram ram bleu rouge psnr ssim fid the this that these those it its on in at with for from and or but our we they
+model models top accuracy image net fp fp16 fp32 int8 int4 bf16 gpu cpu npu tpu arm nvidia intel api json rgb
+bgr map ap wer cer eer f1 em iou miou params mparams gflops flops gops macs qat cnn rnn lstm unlike compared
+outperforms achieves provides supports reduces requires enables performs uses superior lighter smaller faster
+lower higher more average mean note table figure section paper performance when while based using trained
+training
 """
 _NO_NAMES: Final = frozenset(_ORDINARY.split())
 _SETS: Final = (

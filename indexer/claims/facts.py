@@ -13,7 +13,7 @@ from indexer.claims.stated import Statement
 _FORMATS: Final = (
     ("onnx", r"ONNX"), ("coreml", r"Core ?ML"), ("tflite", r"TF ?Lite|TensorFlow Lite|LiteRT"),
     ("tensorrt", r"TensorRT"), ("torchscript", r"TorchScript"), ("gguf", r"GGUF"), ("openvino", r"OpenVINO(?: IR)?"),
-    ("tensorflow", r"TensorFlow"), ("safetensors", r"safetensors"), ("savedmodel", r"SavedModel"),
+    ("tensorflow", r"TensorFlow(?! Lite)"), ("safetensors", r"safetensors"), ("savedmodel", r"SavedModel"),
 )  # fmt: skip
 _EXPORT: Final = re.compile(
     r"\b(?:export(?:s|ed|able|ing)?|conver(?:t|ts|ted|tible|ting|sion)|deploy(?:ed|ment|able)?|"

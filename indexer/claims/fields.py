@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from graph.claims import Scope
 from graph.errors import SourceError
@@ -14,7 +14,9 @@ from indexer.claims.prose import Around, read_sentence
 from indexer.claims.quantities import quantities
 from indexer.claims.stated import Statement
 from indexer.claims.tables import value_of
-from indexer.sources.nodes import Node, read_documents
+
+if TYPE_CHECKING:
+    from indexer.sources.nodes import Node
 
 _DATA_FIELDS: Final = ("dataset", "data", "datasets", "benchmark", "name")
 _EMPTY: Final = re.compile(
@@ -32,6 +34,8 @@ def is_data(text: str) -> bool:
 
 def read_fields(text: str, around: Around) -> Iterator[Statement] | None:
     """The statements of a JSON text, by the names of its fields; None where it is not well formed."""
+    from indexer.sources.nodes import read_documents
+
     document = next(read_documents(text, "", is_json=True), None)
     if document is None or isinstance(document, SourceError):
         return None

@@ -20,11 +20,12 @@ _SCORES: Final = (
     r"kappa|Matthews|MCC|(?:mean )?norm(?:ali[sz])?ed error|log10|log ?r?mae|log ?rmse|RMSLE|R2|R²|"
     r"delta ?\d(?:\.\d+)?|abs rel|success rate|ratio of correct \w+|abs(?:olute)? rel(?:ative)?|"
     r"bits? per (?:byte|character)|"
-    r"bpc|average error|mean error|angle error|AEE|EPE|RTF|V-?measure|human ?eval|MMLU|MT-?Bench|quality score"
+    r"bpc|(?:avg\.?|average|mean) (?:[\w-]{2,20} )?error|angle error|AEE|EPE|RTF|V-?measure|human ?eval|MMLU|"
+    r"MT-?Bench|quality score"
 )
 # Name, pattern, whether letters must be as written. The first that matches at a place wins.
 _WORDS: Final = tuple(
-    (name, re.compile(rf"(?<![A-Za-z])(?:{pattern})(?![A-Za-z])", 0 if exact else re.IGNORECASE))
+    (name, re.compile(rf"(?<![A-Za-z\d])(?:{pattern})(?![A-Za-z])", 0 if exact else re.IGNORECASE))
     for name, pattern, exact in (
         ("loss",
         r"(?:accuracy |precision |quality |performance )?(?:loss|drop|degradation|decrease|"

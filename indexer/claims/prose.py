@@ -17,7 +17,10 @@ from indexer.claims.stated import Statement
 from indexer.claims.tables import value_of
 
 _QUALITY: Final = PERCENT | {"score", "perplexity"}
-_LOWER_IS_MORE: Final = frozenset({"error_rate", "perplexity", "latency_s"})
+_NEAR: Final = 60
+"""Characters within which a name belongs to a number."""
+_MOST_NUMBERS: Final = 100
+"""Of one sentence; more are data."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def read_sentence(sentence: str, offset: int, around: Around) -> Iterator[Statem
 def _numbers(sentence: str, around: Around) -> list[Read]:
     """The numbers of a sentence that say something of a metric, each with whom it is about."""
     shapes = pictures.shapes(sentence)
-    found = [q for q in quantities(sentence) if not any(a <= q.start < b for a, b in shapes)]
+    found = [q for q in quantities(sentence)[:_MOST_NUMBERS] if not any(a <= q.start < b for a, b in shapes)]
     words = metric_words(sentence)
     names = names_in(sentence)
     read: list[Read | None] = []
@@ -80,8 +83,20 @@ def _numbers(sentence: str, around: Around) -> list[Read]:
         following = read[place + 1]
         if read[place] is None and following is not None and _listed(sentence, found[place], found[place + 1]):
             read[place] = replace(following, quantity=found[place], value=_converted(following, found[place]))
-    kept = [each for each in read if each is not None]
+    kept = _paired(sentence, [each for each in read if each is not None], words)
     return [replace(each, subject=_whose(sentence, each, kept, names, around)) for each in kept]
+
+
+def _paired(sentence: str, read: list[Read], words: list[Named]) -> list[Read]:
+    """The same, where two names and then two numbers are joined by a slash: "top-1/top-5 of 76.1/92.9"."""
+    for place in range(len(read) - 1):
+        first, second = read[place], read[place + 1]
+        names = [named for named in words if named.end <= first.quantity.start][-2:]
+        slash = between.SLASH.fullmatch(sentence, first.quantity.end, second.quantity.start)
+        if slash and len(names) == 2 and between.SLASH.fullmatch(sentence, names[0].end, names[1].start):
+            both = [(first, names[0]), (second, names[1])]
+            read[place : place + 2] = [replace(each, metric=n.metric, note=n.note) for each, n in both]
+    return read
 
 
 def _converted(read: Read, quantity: Quantity) -> float:
@@ -168,20 +183,25 @@ def _name_before(sentence: str, q: Quantity, words: list[Named], found: list[Qua
 
 def _name_anywhere(sentence: str, q: Quantity, words: list[Named], found: list[Quantity]) -> Named | None:
     """For a number in percent: the nearest name with no other number between."""
+    if between.OTHER_NOUN.match(sentence, q.end):  # "100% depth"
+        return None
+    close = [named for named in words if min(abs(named.start - q.end), abs(q.start - named.end)) <= _NEAR]
+    others = [other for other in found if other is not q and abs(other.start - q.start) <= 2 * _NEAR]
     near = [
         named
-        for named in words
-        if not any(
-            min(named.end, q.end) <= other.start < max(named.start, q.start) for other in found if other is not q
-        )
-        and min(abs(named.start - q.end), abs(q.start - named.end)) <= 60
+        for named in close
+        if not any(min(named.end, q.end) <= other.start < max(named.start, q.start) for other in others)
     ]
     return min(near, key=lambda named: min(abs(named.start - q.end), abs(q.start - named.end)), default=None)
 
 
 def _joined(sentence: str, first: Quantity, second: Quantity) -> bool:
     """Whether a number goes on with what the one before it was: "77.2% vs 75.2%", "78.3 → 77.2"."""
-    return first.unit == second.unit and between.AGAINST.fullmatch(sentence, first.end, second.start) is not None
+    if first.unit != second.unit:
+        return False
+    gap = sentence[first.end : second.start]
+    goes_on = between.AND_ON.match(sentence, first.end)
+    return between.AGAINST.fullmatch(gap) is not None or (goes_on is not None and goes_on.end() == second.start)
 
 
 def _listed(sentence: str, first: Quantity, second: Quantity) -> bool:
@@ -205,7 +225,9 @@ def _whose(sentence: str, read: Read, all_read: list[Read], names: list[tuple[in
         return f"the {another['name'].lower()}"
     rival = rival_of(sentence, q, names, around)
     for other in all_read:
-        if other.quantity.end <= q.start and between.VERSUS.fullmatch(sentence, other.quantity.end, q.start):
+        if 0 <= q.start - other.quantity.end <= _NEAR and between.VERSUS.fullmatch(
+            sentence, other.quantity.end, q.start
+        ):
             return rival
     behind = between.FOR_NAME.match(sentence, q.end)
     if behind is not None:

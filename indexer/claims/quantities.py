@@ -47,7 +47,7 @@ _UNITS: Final = tuple(
 )  # fmt: skip
 _DIGITS: Final = r"(?:\d{1,3}(?:,\d{3}){1,5}|\d{1,15})(?:\.\d{1,20})?"
 _NUMBER: Final = re.compile(
-    rf"(?<![\w.,/\\])(?:(?<![A-Za-z)\]]-)|(?<=\b[sS]ub-))(?P<sign>[<>≤≥~≈±$€£]=?\s?)?(?P<digits>{_DIGITS})(?![\d,]*\d)"
+    rf"(?<![\w.,\\])(?<![A-Za-z./]/)(?:(?<![A-Za-z)\]]-)|(?<=\b[sS]ub-))(?P<sign>[<>≤≥~≈±$€£]=?\s?)?(?P<digits>{_DIGITS})(?![\d,]*\d)"
 )
 _RANGE: Final = re.compile(rf"\s?(?:-|–|—|\bto\b)\s?(?=(?P<digits>{_DIGITS})(?!\d))")
 _BEFORE: Final = tuple(

@@ -22,7 +22,10 @@ from indexer.passages import Passage
 MOST_CLAIMS: Final = 20_000
 """Of one artifact; what states more is data, not a description."""
 _PART: Final = re.compile(
-    r"(?:the )?(?P<name>[A-Za-z][\w.]*(?:[-_][\w.]+)+)(?: \(?\w+\)?)? (?:model )?specification", re.IGNORECASE
+    r"(?:the )?(?:(?P<named>[A-Za-z][\w.]*(?:[-_][\w.]+)+)(?: \(?\w+\)?)? (?:models? )?|"
+    r"(?P<part>(?!composite|original|converted|the )[A-Za-z][\w -]{2,60}?) (?:models?|part|network|stage) )"
+    r"(?:specifications?|details)\b",
+    re.IGNORECASE,
 )
 _LONGEST_BESIDE: Final = 50_000
 
@@ -87,7 +90,8 @@ def _statements(passage: Passage, names: Names, beside: str) -> Iterator[Stateme
 def _part_named(section: list[str], names: Names) -> str:
     """The part of a composite model that a section's heading names before "specification" or "model"; else ""."""
     found = _PART.match(section[0]) if section else None
-    return found["name"] if found is not None and not names.is_exactly(found["name"]) else ""
+    name = (found["named"] or found["part"]) if found is not None else ""
+    return "" if names.is_exactly(name) else name
 
 
 def _of_prose(block: Block, names: Names, section: list[str], beside: str) -> Iterator[Statement]:

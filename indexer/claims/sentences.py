@@ -15,7 +15,9 @@ HEDGES: Final = re.compile(
     r"estimated|expected|should|unclear|unconfirmed|unspecified|seems?|appears? to|tbd)\b",
     re.IGNORECASE,
 )
-_CLAUSE: Final = re.compile(r"[;:()\u2013\u2014]|,\s")
+_BEFORE: Final = re.compile(r"[;:)\u2013\u2014]|,\s")
+"""What a hedge does not reach over; into a bracket it does: "may be lighter than X (5.3M)"."""
+_AFTER: Final = re.compile(r"[;:()\u2013\u2014]|,\s")
 _NEAR: Final = 60
 """A hedge weakens a number at most so many characters away."""
 
@@ -53,7 +55,7 @@ def is_hedged(sentence: str, start: int, end: int) -> bool:
 
 
 def clause_of(sentence: str, start: int, end: int) -> tuple[int, int]:
-    """The [start, end) of the clause around a place: up to the next bracket, colon, dash, semicolon or comma."""
-    left = max((found.end() for found in _CLAUSE.finditer(sentence, 0, start)), default=0)
-    after = _CLAUSE.search(sentence, end)
+    """The [start, end) of the clause around a place: up to the next colon, dash, semicolon, comma or bracket's end."""
+    left = max((found.end() for found in _BEFORE.finditer(sentence, 0, start)), default=0)
+    after = _AFTER.search(sentence, end)
     return left, after.start() if after is not None else len(sentence)

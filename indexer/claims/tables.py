@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Final
 
 from graph.claims import Scope
@@ -149,4 +150,6 @@ def value_of(named: Named, quantity: Quantity, heads: str = "") -> float | None:
         return quantity.value
     if metric == "flops" and quantity.unit == "count":
         return quantity.value
-    return round(quantity.value * named.factor, 6) if quantity.unit == "plain" else None
+    if quantity.unit != "plain":
+        return None
+    return float(Decimal(quantity.digits.replace(",", "")) * Decimal(repr(named.factor)))

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from graph.artifacts import Artifact
-from graph.claims import Claim, ClaimReport
-from graph.errors import SourceError
+from graph.claims import Claim, ClaimReport, Span
+from graph.errors import MatchgraphError, SourceError
 from indexer.claims import read_claims
-from indexer.lint.findings import Linted, LintReport
-from indexer.lint.suppress import (
-    Ignore,
-    fingerprint_of_claim,
-    fingerprint_of_flag,
-    ignored_by,
-    read_ignores,
-)
+from indexer.lint.baseline import fingerprint_of_claim, fingerprint_of_flag
+from indexer.lint.findings import Linted, LintReport, SetAside
+from indexer.lint.flags import flags_of_text
+from indexer.lint.places import Text, open_text
+from indexer.lint.suppress import Ignore, ignored_by, read_ignores
 from indexer.passages import Passage
 from indexer.progress import OnProgress, Progress, silent
 from indexer.sources import Entry, read_source
 from inference.checks import Checked, Flag, check_artifact
+from inference.checks.base import Verdict
+from inference.checks.files import Builder, check_files
 from inference.checks.measured_tables import MeasuredTables
 from inference.judging.findings import Finding
 
-_STRONG_HEDGES: Final = re.compile(
-    r"\b(?:unknown|likely|unlikely|unclear|unconfirmed|unspecified|presumably|reportedly|allegedly|tbd)\b",
-    re.IGNORECASE,
-)
-_LONGEST_QUOTE: Final = 200
+STDIN: Final = "stdin"
+"""How findings name the text that was given on standard input."""
+_Found = tuple[Artifact, tuple[Passage, ...]]
 
 
 def lint(
@@ -38,6 +34,7 @@ def lint(
     *,
     kind: str | None = None,
     baseline: frozenset[str] = frozenset(),
+    stdin: bytes | None = None,
     on_progress: OnProgress = silent,
 ) -> LintReport:
     """What checks find in sources; nothing is stored and no model runs.
@@ -50,143 +47,139 @@ def lint(
         Kind of all of them; None detects each.
     baseline
         Fingerprints of findings that are known and not told again.
+    stdin
+        A page that is linted with the others, named `STDIN`.
     on_progress
         Hears after every artifact.
     """
-    entries, rejected = _read(paths, kind)
-    tables = MeasuredTables()
-    tables.add(artifact for artifact, _ in entries)
     texts = _Texts()
-    linted: list[Linted] = []
-    for number, (artifact, passages) in enumerate(entries, 1):
-        checked = check_artifact(artifact, tables)
-        checked.flags += _hedges(passages)
-        checked.flags += _variants(artifact, passages)
-        linted.append(_told(artifact, checked, texts, baseline))
-        on_progress(Progress("lint", number, len(entries)))
-    return LintReport(tuple(linted), tuple(rejected), tuple(texts.warnings), texts.lines)
-
-
-def _read(
-    paths: Sequence[Path], kind: str | None
-) -> tuple[list[tuple[Artifact, tuple[Passage, ...]]], list[SourceError]]:
-    """Artifacts with all their claims, entries of one id joined, and what was rejected."""
-    found: dict[str, tuple[Artifact, tuple[Passage, ...]]] = {}
+    found: dict[str, _Found] = {}
     rejected: list[SourceError] = []
+    for entry in _entries(paths, kind, stdin, texts):
+        rejected += [*([entry.problem] if entry.problem is not None else []), *entry.left_out]
+        texts.warnings += entry.warnings
+        if entry.artifact is not None:
+            _take(found, entry.artifact, entry.passages)
+    tables = MeasuredTables()
+    tables.add(artifact for artifact, _ in found.values())
+    linted: list[Linted] = []
+    with Builder() as builder:
+        for number, (artifact, passages) in enumerate(found.values(), 1):
+            checked = check_artifact(artifact, tables)
+            checked.add(_by_files(artifact, builder, texts))
+            checked.flags += flags_of_text(artifact, passages)
+            linted.append(_told(artifact, checked, texts, baseline))
+            on_progress(Progress("lint", number, len(found)))
+    return LintReport(tuple(linted), tuple(rejected), (*texts.warnings, *texts.unused()), texts.texts)
+
+
+# Reading --------------------------------------------------------------------------------------------------
+def _entries(paths: Sequence[Path], kind: str | None, stdin: bytes | None, texts: _Texts) -> Iterator[Entry]:
+    if stdin is not None:
+        yield from _entries_of_stdin(stdin, texts)
     for path in paths:
-        for entry in _entries(path, kind):
-            rejected += [entry.problem] if entry.problem is not None else []
-            rejected += entry.left_out
-            if entry.artifact is not None:
-                artifact = _with_all_claims(entry.artifact, entry.passages)
-                before = found.get(artifact.id)
-                found[artifact.id] = _joined(before, artifact, entry.passages)
-    return list(found.values()), rejected
+        try:
+            yield from read_source(path, kind, check_blobs=False)
+        except SourceError as error:
+            yield Entry(None, "rejected", problem=error)
 
 
-def _entries(path: Path, kind: str | None) -> Iterator[Entry]:
+def _entries_of_stdin(data: bytes, texts: _Texts) -> Iterator[Entry]:
+    from indexer.sources.page import page_entries
+    from indexer.sources.text_file import text_of_bytes
+
     try:
-        yield from read_source(path, kind)
+        found = text_of_bytes(data, STDIN)
+        texts.add(STDIN, Text(found.text))
+        yield from page_entries(found, Path(STDIN))
     except SourceError as error:
         yield Entry(None, "rejected", problem=error)
 
 
-def _with_all_claims(artifact: Artifact, passages: Iterable[Passage]) -> Artifact:
-    """The artifact with a claim for every place that states one, also where two places say the same."""
-    return artifact.model_copy(update={"claims": (*artifact.claims, *read_claims(artifact, passages))})
+def _take(found: dict[str, _Found], artifact: Artifact, passages: tuple[Passage, ...]) -> None:
+    """Take in an artifact with a claim for every place that states one; pages about one artifact become one.
 
-
-def _joined(
-    before: tuple[Artifact, tuple[Passage, ...]] | None, artifact: Artifact, passages: tuple[Passage, ...]
-) -> tuple[Artifact, tuple[Passage, ...]]:
-    """Two pages about one artifact as one: what the one says can contradict the other."""
+    What one of its pages says can then contradict another.
+    """
+    claims = (*artifact.claims, *read_claims(artifact, passages))
+    before = found.get(artifact.id)
     if before is None:
-        return artifact, passages
+        found[artifact.id] = artifact.model_copy(update={"claims": claims}), passages
+        return
     first, earlier = before
-    update = {"claims": (*first.claims, *artifact.claims), "license": first.license or artifact.license}
-    return first.model_copy(update=update), (*earlier, *passages)
+    update = {"claims": (*first.claims, *claims), "license": first.license or artifact.license}
+    found[artifact.id] = first.model_copy(update=update), (*earlier, *passages)
 
 
-# Flags of the text itself ---------------------------------------------------------------------------------
-def _hedges(passages: Iterable[Passage]) -> list[Flag]:
-    """A flag for each word that says that the page does not know."""
-    return [
-        Flag("hedged", f"“{found.group().lower()}”: the page does not know", (), _around(passage.text, found.start()),
-             passage.span(found.start(), found.end()))
-        for passage in passages
-        for found in _STRONG_HEDGES.finditer(passage.text)
-    ]  # fmt: skip
-
-
-def _variants(artifact: Artifact, passages: Iterable[Passage]) -> list[Flag]:
-    """A flag for each capability that is really another artifact's."""
-    seen: dict[tuple[str | None, str], Flag] = {}
-    for passage in passages:
-        if passage.subject:
-            what = f"an ability of {passage.subject} stands under {artifact.name}"
-            flag = Flag(
-                "other_artifact", what, (), _around(passage.text, 0), passage.span(0, min(len(passage.text), 80))
-            )
-            seen.setdefault((passage.capability, passage.subject), flag)
-    return list(seen.values())
-
-
-def _around(text: str, position: int) -> str:
-    start = max(0, position - 60)
-    return " ".join(text[start : start + _LONGEST_QUOTE].split())
+# Checking -------------------------------------------------------------------------------------------------
+def _by_files(artifact: Artifact, builder: Builder, texts: _Texts) -> list[Verdict | Flag]:
+    try:
+        return list(check_files(artifact, artifact.claims, builder))
+    except MatchgraphError as error:
+        texts.warnings.append(f"{artifact.id}: its files or architecture were not looked at: {error}")
+        return []
 
 
 # Telling --------------------------------------------------------------------------------------------------
 class _Texts:
-    """The files that findings stand in: where their lines begin, and what their comments ignore."""
+    """The files that findings stand in, what their comments ignore, and what is odd about either."""
 
     def __init__(self) -> None:
-        self.lines: dict[str, tuple[int, ...]] = {}
+        self.texts: dict[str, Text] = {}
         self.warnings: list[str] = []
         self._ignores: dict[str, list[Ignore]] = {}
 
-    def ignored(self, kind: str, file: str, offset: int) -> str | None:
-        """The reason why a finding is ignored, or None."""
-        from bisect import bisect_right
-
-        self._open(file)
-        return ignored_by(self._ignores[file], kind, bisect_right(self.lines[file], offset))
-
-    def _open(self, file: str) -> None:
-        if file in self.lines:
-            return
-        try:
-            with Path(file).open(encoding="utf-8", errors="replace", newline="") as stream:
-                text = stream.read()
-        except OSError:
-            text = ""
-        self.lines[file] = (0, *(found.end() for found in re.finditer("\n", text)))
-        self._ignores[file], warnings = read_ignores(text, file)
+    def add(self, file: str, text: Text) -> None:
+        """Take in a file's text with its comments."""
+        self.texts[file] = text
+        self._ignores[file], warnings = read_ignores(text.text, file)
         self.warnings += warnings
+
+    def line(self, span: Span | None) -> int | None:
+        """The line that a span begins on; None where there is no span."""
+        if span is None:
+            return None
+        if span.file not in self.texts:
+            self.add(span.file, open_text(span.file))
+        return self.texts[span.file].place(span.start).line
+
+    def ignored(self, kind: str, span: Span | None) -> str | None:
+        """The reason why a finding is ignored, or None."""
+        line = self.line(span)
+        return None if span is None or line is None else ignored_by(self._ignores[span.file], kind, line)
+
+    def unused(self) -> list[str]:
+        """A warning for each comment that set nothing aside."""
+        return [
+            f"{file}:{each.line}: nothing is found here that this comment would set aside: remove it"
+            for file, ignores in self._ignores.items()
+            for each in ignores
+            if not each.used
+        ]
 
 
 def _told(artifact: Artifact, checked: Checked, texts: _Texts, baseline: frozenset[str]) -> Linted:
-    claims, flags, ignored, known = [], [], [], []
+    """The findings on an artifact: those to tell, and those set aside by a comment or the baseline."""
+    claims, flags = [], []
+    aside: list[SetAside] = []
+
+    def is_set_aside(fingerprint: str, kind: str, said: str, text: str, span: Span | None) -> bool:
+        reason = texts.ignored(kind, span)
+        if reason is not None or fingerprint in baseline:
+            aside.append(SetAside(fingerprint, said, text, texts.line(span), reason or ""))
+        return reason is not None or fingerprint in baseline
+
     for claim in artifact.claims:
         report = _report(claim, checked)
-        print_ = fingerprint_of_claim(claim)
-        reason = texts.ignored(claim.metric, claim.span.file, claim.span.start) if claim.span is not None else None
-        if report.verdict == "refuted" and reason is not None:
-            ignored.append((print_, reason))
-        elif report.verdict == "refuted" and print_ in baseline:
-            known.append(print_)
-        else:
+        refuted = report.verdict == "refuted"
+        said = f"refuted {claim.metric}"
+        if not (refuted and is_set_aside(fingerprint_of_claim(claim), claim.metric, said, claim.text, claim.span)):
             claims.append(report)
     for flag in checked.flags:
-        print_ = fingerprint_of_flag(flag, artifact.id)
-        reason = texts.ignored(flag.code, flag.span.file, flag.span.start) if flag.span is not None else None
-        if reason is not None:
-            ignored.append((print_, reason))
-        elif print_ in baseline:
-            known.append(print_)
-        else:
+        if not is_set_aside(fingerprint_of_flag(flag, artifact.id), flag.code, flag.code, flag.text, flag.span):
             flags.append(flag)
-    return Linted(artifact, tuple(claims), tuple(flags), tuple(ignored), tuple(known))
+    ignored = tuple(each for each in aside if each.reason)
+    return Linted(artifact, tuple(claims), tuple(flags), ignored, tuple(each for each in aside if not each.reason))
 
 
 def _report(claim: Claim, checked: Checked) -> ClaimReport:

@@ -1,7 +1,7 @@
 """Tables of measured results: one artifact per model, one claim per measured number, with its cell as its place.
 
 A model that was measured at several input sizes has one row each: they are claims of one artifact under different
-conditions, not several artifacts (docs/decisions/0031-measured-tables.md).
+conditions, not several artifacts (docs/decisions/0026-measured-tables.md).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from indexer.sources.compare_page import compare_entries
 from indexer.sources.described import task_of_description
 from indexer.sources.entry import PAGE, Entry, rejected
 from indexer.sources.findings import LONGEST_TEXT
-from indexer.sources.text_file import read_text_file
+from indexer.sources.text_file import TextFile, read_text_file
 
 SUFFIXES: Final = (".md", ".markdown", ".txt")
 _README: Final = re.compile(r"(?:readme|index|model_?card)", re.IGNORECASE)
@@ -52,8 +52,12 @@ def read_pages(path: Path) -> Iterator[Entry]:
 
 
 def _read(path: Path) -> Iterator[Entry]:
+    yield from page_entries(read_text_file(path, str(path)), path)
+
+
+def page_entries(found: TextFile, path: Path) -> Iterator[Entry]:
+    """The entries of a page's text; its path names it, and nothing is read there."""
     file = str(path)
-    found = read_text_file(path, file)
     if is_compare_page(found.text):
         yield from compare_entries(found.text, file, found.warnings)
         return

@@ -45,7 +45,17 @@ def read_text_file(path: Path, file: str, most: int = LARGEST_TEXT_BYTES) -> Tex
     SourceError
         It cannot be read, is empty, is no text, or is not in the encoding that it says.
     """
-    data = _head(path, file, most + 1)
+    return text_of_bytes(_head(path, file, most + 1), file, most)
+
+
+def text_of_bytes(data: bytes, file: str, most: int = LARGEST_TEXT_BYTES) -> TextFile:
+    """What bytes say, as `read_text_file` reads a file; those behind `most` are left out with a warning.
+
+    Raises
+    ------
+    SourceError
+        They are nothing, no text, or not in the encoding that they say.
+    """
     warnings = []
     if len(data) > most:
         data = data[:most]

@@ -25,6 +25,8 @@ FLAGS: Final = {
     "truncated": "equal when cut to the printed digits",
 }
 """The flags that checks raise, and what each says."""
+NO_PROBLEM: Final = frozenset({"corroborated"})
+"""The flags that speak for a claim."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Final
 from graph.claims import Claim
 from inference.checks.base import Flag, Verdict, half_unit, number, own_numbers, words
 
-_HAS_ONE_VALUE: Final = ("parameters", "labels", "dimensions", "context")
+_HAS_ONE_VALUE: Final = ("parameters", "dimensions", "context")
 _TOP: Final = re.compile(r"top[- @]?(\d+)", re.IGNORECASE)
 
 

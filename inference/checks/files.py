@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from graph.artifacts import Artifact
 from graph.claims import Claim, Tier
@@ -15,21 +16,61 @@ from graph.metrics import METRICS
 from inference.checks.base import Flag, Verdict, is_plain
 from inference.judging.findings import FACTS, FACTS_VERSION, Finding
 from inference.judging.scopes import named_precision
-from inference.models.architecture import Architecture, find_architecture
+from inference.models.architecture import find_architecture
 from inference.models.facts import ModelFacts, inspect_model
 from inference.models.locate import locate_model
 from inference.verdicts.rules import Judgement, judge_exact
 
+if TYPE_CHECKING:
+    from inference.sandbox.zygote import Zygote
+
 _ARCHITECTURAL: Final = frozenset({"parameters", "labels", "dimensions", "context"})
 _CONFIGS: Final = ("preprocessor_config.json", "processor_config.json", "config.json")
 _LARGEST_CONFIG_BYTES: Final = 1 << 20
+_BUILD_S: Final = 60.0
 
 
-def check_files(artifact: Artifact, claims: Sequence[Claim]) -> Iterator[Verdict | Flag]:
+class Builder:
+    """Builds architectures on the meta device, by the probe and in the sandbox that `verify` uses; one worker for all.
+
+    The worker starts with the first architecture. Where torch is not installed, nothing starts and nothing comes back.
+    """
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+        self._zygote: Zygote | None = None
+
+    def __enter__(self) -> Builder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def numbers(self, artifact: Artifact) -> dict[str, float]:
+        """Exact numbers of an artifact's architecture by metric; empty where it cannot be built here."""
+        if importlib.util.find_spec("torch") is None:
+            return {}
+        from inference.ground import survey
+        from inference.models.digests import FileDigests
+        from inference.probes import PROBES
+        from inference.sandbox.zygote import Zygote
+        from inference.work.units import Unit, result_of, run_unit
+
+        ground = survey(artifact, frozenset(), FileDigests(None))
+        if not ground.buildable:
+            return {}
+        if self._zygote is None:
+            self._zygote = self._open.enter_context(Zygote(sorted(PROBES["architecture"].info.modules)))
+        unit = Unit(ground, "architecture", None, ())
+        result = result_of(unit, run_unit(self._zygote, unit, _BUILD_S))
+        return {found.metric: float(found.value) for found in result.measured.measurements} if result.measured else {}
+
+
+def check_files(artifact: Artifact, claims: Sequence[Claim], builder: Builder) -> Iterator[Verdict | Flag]:
     """Judges parameters, bytes, labels, dimensions, context and resolution by the files at hand, if there are any.
 
-    Without weights, by the architecture: its committed count, or a build on the meta device in the sandbox where torch
-    is installed.
+    Without weights, by the architecture: its committed count, or what the builder finds; claims that it does not decide
+    stay claimed.
     """
     located = locate_model(artifact.weights)
     facts = _facts(located.path)
@@ -42,7 +83,7 @@ def check_files(artifact: Artifact, claims: Sequence[Claim]) -> Iterator[Verdict
     wanted = {claim.metric for claim in claims if claim.metric in _ARCHITECTURAL and is_plain(claim)}
     known: dict[str, float] = {"parameters": float(architecture.parameters)} if architecture.parameters else {}
     if wanted - known.keys():
-        known |= {name: value for name, value in _built(artifact, architecture).items() if name not in known}
+        known |= {name: value for name, value in builder.numbers(artifact).items() if name not in known}
     yield from _judged(claims, known, None, "architecture", "architecture")
 
 
@@ -96,8 +137,7 @@ def _picture_size(path: Path) -> str | None:
             config = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        sizes = [config.get(key) for key in ("crop_size", "size", "image_size")] if isinstance(config, dict) else []
-        for size in sizes:
+        for size in _sizes(config) if isinstance(config, dict) else ():
             if isinstance(size, int) and not isinstance(size, bool) and size > 0:
                 return f"{size}x{size}"
             if isinstance(size, dict) and {"width", "height"} <= size.keys():
@@ -105,23 +145,8 @@ def _picture_size(path: Path) -> str | None:
     return None
 
 
-def _built(artifact: Artifact, architecture: Architecture) -> dict[str, float]:
-    """Exact numbers of an architecture built on the meta device, by the probe and in the sandbox that `verify` uses.
-
-    Empty where torch is not installed or the architecture cannot be built here: such claims stay claimed.
-    """
-    if importlib.util.find_spec("torch") is None:
-        return {}
-    from inference.ground import survey
-    from inference.models.digests import FileDigests
-    from inference.probes import PROBES
-    from inference.sandbox.zygote import Zygote
-    from inference.work.units import Unit, result_of, run_unit
-
-    ground = survey(artifact, frozenset(), FileDigests(None))
-    if not ground.buildable:
-        return {}
-    unit = Unit(ground, "architecture", None, ())
-    with Zygote(sorted(PROBES["architecture"].info.modules)) as zygote:
-        result = result_of(unit, run_unit(zygote, unit, 60.0))
-    return {found.metric: float(found.value) for found in result.measured.measurements} if result.measured else {}
+def _sizes(config: Mapping[str, Any]) -> Iterator[object]:
+    """The sizes that a configuration names, the one that counts first: a crop that is switched off is none."""
+    if config.get("do_center_crop") is not False:
+        yield config.get("crop_size")
+    yield from (config.get("size"), config.get("image_size"))
