@@ -68,8 +68,11 @@ def read_sentence(sentence: str, offset: int, around: Around) -> Iterator[Statem
 
 def _numbers(sentence: str, around: Around) -> list[Read]:
     """The numbers of a sentence that say something of a metric, each with whom it is about."""
+    printed = quantities(sentence)[:_MOST_NUMBERS]
+    if not printed:
+        return []
     shapes = pictures.shapes(sentence)
-    found = [q for q in quantities(sentence)[:_MOST_NUMBERS] if not any(a <= q.start < b for a, b in shapes)]
+    found = [q for q in printed if not any(a <= q.start < b for a, b in shapes)]
     words = metric_words(sentence)
     names = names_in(sentence)
     read: list[Read | None] = []

@@ -29,11 +29,13 @@ def flags_of_text(artifact: Artifact, passages: Iterable[Passage]) -> list[Flag]
 
 
 def _hedges(passage: Passage) -> Iterator[Flag]:
-    code = [(b.start, b.start + len(b.text)) for b in blocks_of(passage) if b.kind == "code"]
-    for found in _STRONG_HEDGES.finditer(passage.text):
-        if not any(start <= found.start() < end for start, end in code):
-            reason = f"“{found.group().lower()}”: the page does not know"
-            yield Flag("hedged", reason, (), _around(passage.text, found.start()), passage.span(*found.span()))
+    found = list(_STRONG_HEDGES.finditer(passage.text))
+    blocks = blocks_of(passage) if found else ()
+    code = [(block.start, block.start + len(block.text)) for block in blocks if block.kind == "code"]
+    for hedge in found[:MOST_HEDGES]:
+        if not any(start <= hedge.start() < end for start, end in code):
+            reason = f"“{hedge.group().lower()}”: the page does not know"
+            yield Flag("hedged", reason, (), _around(passage.text, hedge.start()), passage.span(*hedge.span()))
 
 
 def _of_others(artifact: Artifact, passages: Iterable[Passage]) -> list[Flag]:
