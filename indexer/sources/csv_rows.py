@@ -82,13 +82,13 @@ def open_csv(path: Path) -> CsvFile:
     try:
         with path.open(encoding=encoding, newline="") as stream:
             head = stream.read(_SNIFFED)
-            if not head.strip():
-                raise SourceError("no line in it: the first names the columns", file=file, line=1, code="empty")
             delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(head)
             stream.seek(0)
-            header = next(_records(stream, file, delimiter))
+            header = next(_records(stream, file, delimiter), None)
     except OSError as error:
         raise SourceError(f"{error.strerror or error}: give a readable file", file=file) from error
+    if header is None:
+        raise SourceError("no line in it: the first names the columns", file=file, line=1, code="empty")
     if isinstance(header, SourceError):
         raise header
     columns = tuple(name.strip() or f"column {number}" for number, name in enumerate(header.cells, 1))
@@ -101,7 +101,7 @@ def open_csv(path: Path) -> CsvFile:
 
 def _delimiter(head: str) -> str:
     """What separates the cells, by the standard library's guess; else what is most frequent in the header."""
-    header = head.lstrip("\r\n").splitlines()[0]
+    header = next(iter(head.lstrip("\r\n").splitlines()), "")
     try:
         guess = csv.Sniffer().sniff(head[: max(_SNIFFED // 4, len(header))], _DELIMITERS).delimiter
     except csv.Error:
