@@ -93,7 +93,10 @@ def looked_at() -> set[Page]:
 
 
 def _digit_strata(
-    rows: dict[str, dict[Page, dict[str, object]]], digit_rows: dict[str, int], prose_rows: dict[str, int], seed: str = ""
+    rows: dict[str, dict[Page, dict[str, object]]],
+    digit_rows: dict[str, int],
+    prose_rows: dict[str, int],
+    seed: str = "",
 ) -> dict[str, list[Page]]:
     drawn: dict[str, list[Page]] = {}
     for name, count in digit_rows.items():
