@@ -23,13 +23,23 @@ def check(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+def read(name: str) -> Pages:
+    return [json.loads(line) for line in (CLAIMS / name).read_text(encoding="utf-8").splitlines()]
+
+
 @pytest.fixture(scope="module")
 def pages() -> Pages:
-    return [json.loads(line) for line in (CLAIMS / "labels.jsonl").read_text(encoding="utf-8").splitlines()]
+    return read("labels.jsonl")
 
 
-def test_labels_keep_the_rules_and_readme_says_how_many_there_are() -> None:
-    done = check()
+@pytest.fixture(scope="module")
+def second() -> Pages:
+    return read("labels_second.jsonl")
+
+
+@pytest.mark.parametrize("which", [[], ["--second"]], ids=["first", "second"])
+def test_labels_keep_the_rules_and_readme_says_how_many_there_are(which: list[str]) -> None:
+    done = check(*which)
     assert done.returncode == 0, done.stderr
     table, _, last = done.stdout.rstrip().rpartition("\n")
     assert last == "digests and offsets not checked: no data folder given"
@@ -45,13 +55,27 @@ def test_there_are_as_many_as_were_asked_for(pages: Pages) -> None:
     assert sum(n for n, held_back in zip(claims, apart, strict=True) if held_back) >= 100
 
 
-def test_labels_hold_no_text_of_a_page(pages: Pages) -> None:
-    names = [claim[field] for page in pages for claim in page["claims"] for field in ("subject", "dataset", "value")]
+def test_second_set_is_held_back_and_nobody_looked_at_it(pages: Pages, second: Pages) -> None:
+    looked = json.loads((CLAIMS / "looked_at.json").read_text(encoding="utf-8"))
+    seen = {(path, line) for path, lines in looked["rows"].items() for line in lines}
+    seen |= {(path, None) for path in looked["files"]} | {(page["path"], page["line"]) for page in pages}
+    fresh = [(page["path"], page["line"]) for page in second]
+    assert len(fresh) == len(set(fresh)) >= 75
+    assert not seen & set(fresh)
+    assert all(page["held_back"] for page in second)
+    assert sum(len(page["claims"]) for page in second) >= 200
+
+
+def test_labels_hold_no_text_of_a_page(pages: Pages, second: Pages) -> None:
+    names = [
+        claim[field] for page in pages + second for claim in page["claims"] for field in ("subject", "dataset", "value")
+    ]
     assert max(len(name) for name in names if isinstance(name, str)) <= 60
 
 
-def test_labels_agree_with_the_pages(shared: Path) -> None:
-    done = check(shared / "data")
+@pytest.mark.parametrize("which", [[], ["--second"]], ids=["first", "second"])
+def test_labels_agree_with_the_pages(shared: Path, which: list[str]) -> None:
+    done = check(shared / "data", *which)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(r"^\| \*\*all claims\*\* ", done.stdout, re.MULTILINE)
 
@@ -92,6 +116,10 @@ def first_with_number(pages: Pages) -> int:
 def spoiled(pages: Pages, change: Callable[[dict[str, Any]], Any], folder: Path) -> Path:
     pages = copy.deepcopy(pages)
     change(pages[first_with_number(pages)])
+    return written(pages, folder)
+
+
+def written(pages: Pages, folder: Path) -> Path:
     labels = folder / "labels.jsonl"
     labels.write_text("".join(json.dumps(page) + "\n" for page in pages), encoding="utf-8")
     return labels
@@ -114,9 +142,20 @@ def test_labels_that_differ_from_the_pages_are_found(
     assert pages[first_with_number(pages)]["path"] in done.stderr
 
 
-def test_a_page_that_was_not_drawn_or_is_missing_is_found(shared: Path, pages: Pages, tmp_path: Path) -> None:
-    labels = tmp_path / "labels.jsonl"
-    labels.write_text("".join(json.dumps(page) + "\n" for page in pages[1:]), encoding="utf-8")
-    done = check(shared / "data", "--labels", labels)
+@pytest.mark.parametrize("which", [[], ["--second"]], ids=["first", "second"])
+def test_a_page_that_is_missing_is_found(
+    shared: Path, pages: Pages, second: Pages, tmp_path: Path, which: list[str]
+) -> None:
+    labelled = second if which else pages
+    done = check(shared / "data", *which, "--labels", written(labelled[1:], tmp_path))
     assert done.returncode == 1
-    assert pages[0]["path"] in done.stderr
+    assert labelled[0]["path"] in done.stderr
+
+
+def test_a_page_of_the_other_draw_or_a_page_twice_is_found(
+    shared: Path, pages: Pages, second: Pages, tmp_path: Path
+) -> None:
+    done = check(shared / "data", "--second", "--labels", written([*second, pages[0], second[0]], tmp_path))
+    assert done.returncode == 1
+    assert f"{pages[0]['path']}:: drawn and labelled as held back: None" in done.stderr
+    assert f"{second[0]['path']}:: labelled 2 times" in done.stderr

@@ -5,16 +5,19 @@ python benchmarks/claims/sample_pages.py ../shared/data
 Strata are drawn before their pages are labelled: Open Model Zoo pages, APIBench rows whose description or performance
 holds a digit, rows whose description does, and pages that speak of speed, size or comparison, which chance leaves
 rare. A third of each stratum is held back, by a hash of `path:line`.
+
+With `--second`, the pages of labels_second.jsonl: drawn in the same way from what neither the first sample nor
+looked_at.json holds, and held back as a whole.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import math
 import random
 import re
-import sys
 from pathlib import Path
 
 Page = tuple[str, int | None]
@@ -26,6 +29,11 @@ ZOO_PAGES = {"intel": 34, "public": 34}
 DIGIT_ROWS = {"huggingface": 19, "tensorflowhub": 10, "torchhub": 12}
 PROSE_ROWS = {"huggingface": 30, "tensorflowhub": 8, "torchhub": 10}
 SOUGHT_PAGES = {"zoo": 8, "apibench": 46}
+SECOND_DIGIT_ROWS = {"huggingface": 14, "tensorflowhub": 8, "torchhub": 8}
+SECOND_PROSE_ROWS = {"huggingface": 10, "tensorflowhub": 5, "torchhub": 5}
+SECOND_SOUGHT_ROWS = 10
+LOOKED_AT = Path(__file__).with_name("looked_at.json")
+"""Files and rows that were read while an extractor was tuned after the first measurement: paths and lines only."""
 SOUGHT = re.compile(
     r"faster|slower|smaller|lighter|fewer|outperform|compared to|\d(\.\d+)?x\b|\d ?fps|\d ?ms\b|\d ?[MG]B\b|\d ?[MB]\b|"
     r"(up to|over|more than|at least|less than) \d|(million|billion) param|parameters|\d tokens|commercial|"
@@ -53,21 +61,58 @@ def strata(data: Path) -> dict[str, list[Page]]:
     drawn: dict[str, list[Page]] = {}
     for group, count in ZOO_PAGES.items():
         drawn[group] = _draw(list(zoo[group]), count, group)
-    for name, count in DIGIT_ROWS.items():
-        digits = [page for page, row in rows[name].items() if _holds_digit(row, "performance")]
-        drawn[name] = _draw(digits, count, f"{name}_api.jsonl")
-        prose = [page for page, row in rows[name].items() if _holds_digit(row) and page not in drawn[name]]
-        drawn[f"{name}:prose"] = _draw(prose, PROSE_ROWS[name], f"{name}_api.jsonl:prose")
+    drawn |= _digit_strata(rows, DIGIT_ROWS, PROSE_ROWS)
     taken = {page for pages in drawn.values() for page in pages}
     texts = {page: text for group in zoo.values() for page, text in group.items()}
     drawn["zoo:sought"] = _draw(_sought(texts, taken), SOUGHT_PAGES["zoo"], "zoo:sought")
-    texts = {
+    drawn["apibench:sought"] = _draw(_sought(_prose(rows), taken), SOUGHT_PAGES["apibench"], "apibench:sought")
+    return drawn
+
+
+def second_strata(data: Path) -> dict[str, list[Page]]:
+    """The pages of the second set, in the order and under the names of `strata`; all of them are held back.
+
+    Of the zoo these are all the pages that are left, of the rows a draw with another seed.
+    """
+    seen = looked_at() | {page for pages in strata(data).values() for page in pages}
+    drawn = {group: [page for page in _zoo_pages(data, group) if page not in seen] for group in ZOO_PAGES}
+    rows = {
+        name: {page: row for page, row in _rows(data, name).items() if page not in seen} for name in SECOND_DIGIT_ROWS
+    }
+    drawn |= _digit_strata(rows, SECOND_DIGIT_ROWS, SECOND_PROSE_ROWS, "second:")
+    taken = {page for pages in drawn.values() for page in pages}
+    sought = _sought(_prose(rows), taken)
+    return drawn | {"apibench:sought": _draw(sought, SECOND_SOUGHT_ROWS, "second:apibench:sought")}
+
+
+def looked_at() -> set[Page]:
+    """The pages of looked_at.json."""
+    listed = json.loads(LOOKED_AT.read_text(encoding="utf-8"))
+    rows = {(path, line) for path, lines in listed["rows"].items() for line in lines}
+    return rows | {(path, None) for path in listed["files"]}
+
+
+def _digit_strata(
+    rows: dict[str, dict[Page, dict[str, object]]],
+    digit_rows: dict[str, int],
+    prose_rows: dict[str, int],
+    seed: str = "",
+) -> dict[str, list[Page]]:
+    drawn: dict[str, list[Page]] = {}
+    for name, count in digit_rows.items():
+        digits = [page for page, row in rows[name].items() if _holds_digit(row, "performance")]
+        drawn[name] = _draw(digits, count, f"{seed}{name}_api.jsonl")
+        prose = [page for page, row in rows[name].items() if _holds_digit(row) and page not in drawn[name]]
+        drawn[f"{name}:prose"] = _draw(prose, prose_rows[name], f"{seed}{name}_api.jsonl:prose")
+    return drawn
+
+
+def _prose(rows: dict[str, dict[Page, dict[str, object]]]) -> dict[Page, str]:
+    return {
         page: f"{row.get('description')} {row.get('performance')}"
         for name in rows.values()
         for page, row in name.items()
     }
-    drawn["apibench:sought"] = _draw(_sought(texts, taken), SOUGHT_PAGES["apibench"], "apibench:sought")
-    return drawn
 
 
 def _sought(texts: dict[Page, str], taken: set[Page]) -> list[Page]:
@@ -98,8 +143,13 @@ def _holds_digit(row: dict[str, object], *more: str) -> bool:
 
 def main() -> None:
     """Print one page a line: path, line, stratum, and whether it is held back."""
-    for stratum, pages in strata(Path(sys.argv[1])).items():
-        kept_apart = held_back(pages)
+    parser = argparse.ArgumentParser(description="Draw the pages that the claims were labelled on.")
+    parser.add_argument("data", type=Path, help="the data folder that paths are relative to")
+    parser.add_argument("--second", action="store_true", help="the pages of labels_second.jsonl")
+    options = parser.parse_args()
+    drawn = second_strata(options.data) if options.second else strata(options.data)
+    for stratum, pages in drawn.items():
+        kept_apart = set(pages) if options.second else held_back(pages)
         for path, line in pages:
             split = "held back" if (path, line) in kept_apart else "open"
             print(path, "-" if line is None else line, stratum, split, sep="\t")

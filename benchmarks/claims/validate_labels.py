@@ -1,8 +1,9 @@
 """Check the labelled claims against their own rules, and against the pages where those are at hand.
 
-python benchmarks/claims/validate_labels.py [../shared/data] [--labels FILE]
+python benchmarks/claims/validate_labels.py [../shared/data] [--second] [--labels FILE]
 
-Prints how many claims of each metric there are in each split, or what is wrong and where; never a page's text.
+Checks labels.jsonl, or with --second labels_second.jsonl against its own draw. Prints how many claims of each metric
+there are in each split, or what is wrong and where; never a page's text.
 Without the data folder, digests and offsets go unchecked and the last line says so.
 """
 
@@ -14,13 +15,13 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sample_pages import held_back, strata
+from sample_pages import Page, held_back, second_strata, strata
 
 UNITS = {
     "parameters": "parameters",
@@ -178,9 +179,17 @@ def _extent(text: str, line: int | None) -> tuple[int, int]:
     return first, first + len(before[line - 1])
 
 
-def faults_of_sample(pages: list[dict[str, Any]], data: Path) -> Iterator[str]:
-    """Where the labelled pages and their split are not the ones that `sample_pages` draws."""
-    drawn = {page: page in held_back(stratum) for stratum in strata(data).values() for page in stratum}
+def drawn_pages(data: Path, *, second: bool) -> dict[Page, bool]:
+    """The pages that `sample_pages` draws for the first or the second set, and whether each is held back."""
+    if second:
+        return {page: True for stratum in second_strata(data).values() for page in stratum}
+    return {page: page in held_back(stratum) for stratum in strata(data).values() for page in stratum}
+
+
+def faults_of_sample(pages: list[dict[str, Any]], drawn: dict[Page, bool]) -> Iterator[str]:
+    """Where the labelled pages and their split are not the drawn ones, or a page is labelled twice."""
+    times = Counter((page["path"], page["line"]) for page in pages)
+    yield from (f"{path}:{line or ''}: labelled {count} times" for (path, line), count in times.items() if count > 1)
     labelled = {(page["path"], page["line"]): page["held_back"] for page in pages}
     for page in sorted(drawn.keys() | labelled.keys(), key=str):
         if drawn.get(page) != labelled.get(page):
@@ -188,31 +197,38 @@ def faults_of_sample(pages: list[dict[str, Any]], data: Path) -> Iterator[str]:
 
 
 def table(pages: list[dict[str, Any]]) -> str:
-    """A Markdown table: claims of each metric, open and held back, and pages of each split."""
+    """A Markdown table: claims of each metric and pages, one column for each split that there is."""
     counts = Counter((claim["metric"], page["held_back"]) for page in pages for claim in page["claims"])
-    rows = [(metric, counts[metric, False], counts[metric, True]) for metric in UNITS]
-    rows = [row for row in rows if row[1] + row[2]]
-    split = Counter(page["held_back"] for page in pages)
-    rows += [("**all claims**", sum(row[1] for row in rows), sum(row[2] for row in rows))]
-    rows += [("pages", split[False], split[True])]
-    lines = ["| metric | open | held back |", "|---|---|---|"]
-    return "\n".join(lines + [f"| {name} | {open_} | {apart} |" for name, open_, apart in rows])
+    pages_of = Counter(page["held_back"] for page in pages)
+    columns = sorted(pages_of)
+    rows = [(metric, [counts[metric, apart] for apart in columns]) for metric in UNITS]
+    rows = [(metric, numbers) for metric, numbers in rows if any(numbers)]
+    rows += [("**all claims**", [sum(column) for column in zip(*(numbers for _, numbers in rows), strict=True)])]
+    rows += [("pages", [pages_of[apart] for apart in columns])]
+    lines = [_row("metric", ["held back" if apart else "open" for apart in columns]), "|---" * (len(columns) + 1) + "|"]
+    return "\n".join(lines + [_row(name, numbers) for name, numbers in rows])
+
+
+def _row(name: str, cells: Sequence[object]) -> str:
+    return "| " + " | ".join([name, *map(str, cells)]) + " |"
 
 
 def main() -> None:
     """Check, then print the table; exit 1 with one line a fault."""
-    parser = argparse.ArgumentParser(description="Check benchmarks/claims/labels.jsonl.")
+    parser = argparse.ArgumentParser(description="Check the labelled claims.")
     parser.add_argument("data", nargs="?", type=Path, help="the data folder that paths are relative to")
-    parser.add_argument("--labels", type=Path, default=Path(__file__).with_name("labels.jsonl"))
+    parser.add_argument("--second", action="store_true", help="check labels_second.jsonl, against the second draw")
+    parser.add_argument("--labels", type=Path, help="another file with the labels of that draw")
     options = parser.parse_args()
-    pages = [json.loads(line) for line in options.labels.read_text(encoding="utf-8").splitlines()]
+    labels = options.labels or Path(__file__).with_name("labels_second.jsonl" if options.second else "labels.jsonl")
+    pages = [json.loads(line) for line in labels.read_text(encoding="utf-8").splitlines()]
     faults = [
         f"{page.get('path')}:{page.get('line') or ''}: {fault}"
         for page in pages
         for fault in faults_of_page(page, options.data)
     ]
     if options.data is not None:
-        faults += faults_of_sample(pages, options.data)
+        faults += faults_of_sample(pages, drawn_pages(options.data, second=options.second))
     if faults:
         sys.exit("\n".join(faults))
     print(table(pages))
