@@ -71,7 +71,10 @@ class Engine:
 
     def __init__(self, home: Home, encoder: Encoder | None = None) -> None:
         self.home = home
-        self.encoder = encoder or open_encoder(home.settings.encoder, threads=home.settings.threads, home=home.path)
+        chosen = home.settings
+        self.encoder = encoder or open_encoder(
+            chosen.encoder, threads=chosen.threads, home=home.path, runtime=chosen.encoder_runtime
+        )
         self.snapshot: Snapshot = open_snapshot(home.snapshots, encoder=self.encoder.info)
         self.memory = Memory(home, self.encoder.info.digest)
         self.artifacts = ArtifactCache()
