@@ -89,11 +89,8 @@ class OnnxEncoder:
         if self._threads == 1 or len(batches) < 2:
             yield from map(self._encode_batch, batches)
             return
-        pool = ThreadPoolExecutor(min(self._threads, len(batches)))
-        try:
-            yield from pool.map(self._encode_batch, batches)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        with ThreadPoolExecutor(min(self._threads, len(batches))) as pool:
+            yield from pool.map(self._encode_batch, batches)  # its end cancels what has not begun
 
     def _encode_batch(self, texts: list[str]) -> NDArray[np.float32]:
         found = [self._tokenizer.encode(readable(text)) for text in texts]
