@@ -24,7 +24,7 @@ from inference.embedder import Encoder, open_encoder
 from search.artifact_cache import ArtifactCache
 from search.copies import is_copy
 from search.facts import Candidates, read_facts, verdict_words
-from search.fusion import PARTS, Scored, fuse
+from search.fusion import PARTS, Texts, fuse
 from search.jobs import Jobs
 from search.memory import Delivery, Memory, Moment, SearchRequest
 from search.outcomes import Caller
@@ -32,6 +32,7 @@ from search.query import Query, holds, read_limits, read_query
 from search.query.language import has_only_stop_words
 from search.query.names import Named, NameIndex
 from search.query.understand import Understanding, conflict, understand
+from search.ranking import Ranking, Scored
 from search.ranks import RankCache
 from search.tokens import make_token
 from search.why import explain_match
@@ -86,6 +87,7 @@ class Engine:
         self._numbers = position
         self._jobs: Jobs | None = None
         self._owners = np.array([position[row.artifact] for row in self.snapshot.rows], np.int64)
+        self._texts = Texts(self._artifacts, self._owners)
         self.names = NameIndex((row.artifact, row.slug, row.name) for row in self.snapshot.rows)
 
     def score(
@@ -95,7 +97,7 @@ class Engine:
         *,
         as_of_us: int | None = None,
         parts: Sequence[str] = PARTS,
-    ) -> list[Scored]:
+    ) -> Ranking:
         """Every artifact of the snapshot with its fused score, best first; records nothing.
 
         Parameters
@@ -111,9 +113,16 @@ class Engine:
         """
         dense = self.snapshot.cosines(vector) if "dense" in parts else None
         lexical = self.snapshot.lexical(text) if "lexical" in parts else None
-        votes = self.memory.votes(vector, now_us() if as_of_us is None else as_of_us) if "graph" in parts else {}
+        votes = self._votes(vector, now_us() if as_of_us is None else as_of_us) if "graph" in parts else None
         named = self.find_named(text).artifacts if "name" in parts else frozenset()
-        return fuse(self._artifacts, self._owners, dense, lexical, votes, named)
+        return fuse(self._texts, dense, lexical, votes, [self._numbers[artifact] for artifact in named])
+
+    def _votes(self, vector: NDArray[np.float32], as_of_us: int) -> NDArray[np.float64]:
+        votes = np.zeros(len(self._artifacts))
+        for artifact, vote in self.memory.votes(vector, as_of_us).items():
+            if artifact in self._numbers:
+                votes[self._numbers[artifact]] = vote
+        return votes
 
     def jobs(self, connection: Connection) -> Jobs:
         """The jobs of the snapshot's artifacts, read once."""
@@ -192,7 +201,7 @@ class Engine:
         refused = conflict(request.where) or (_says_nothing(query, scored) if asks_words else "")
         if refused:
             return Chosen((), abstained=True, message=refused)
-        if asks_words and not _fits(scored):
+        if asks_words and not _any_fits(scored):
             return Chosen((), abstained=True, message="nothing here fits: use other words, or ingest more sources")
         found, artifacts, dropped = self._filter(connection, scored, request, moment)
         if asks_words and found and not _fits(found):
@@ -298,6 +307,11 @@ def open_engine(home: Home, encoder: Encoder | None = None) -> Engine:
     return Engine(home, encoder)
 
 
+def _any_fits(ranking: Ranking) -> bool:
+    """The same as `_fits` for a whole ranking, without an object per artifact."""
+    return bool((ranking.parts["dense"] >= ABSTAIN_BELOW).any() or ranking.parts["name"].any())
+
+
 def _fits(scored: Sequence[Scored]) -> bool:
     """Whether any is near enough to the query, or named by it."""
     return any(s.parts["dense"] >= ABSTAIN_BELOW or s.parts["name"] for s in scored)
@@ -322,9 +336,9 @@ def widened(request: SearchRequest, understanding: Understanding) -> SearchReque
     return replace(request, where=tuple(dict.fromkeys((*request.where, *understanding.where))), policy=policy)
 
 
-def _says_nothing(query: Query, scored: Sequence[Scored]) -> str:
+def _says_nothing(query: Query, scored: Ranking) -> str:
     """One line where the query has stop words alone and is nobody's name; empty where it says something."""
-    if not has_only_stop_words(query.searched) or any(s.parts["name"] for s in scored):
+    if not has_only_stop_words(query.searched) or scored.parts["name"].any():
         return ""
     return "only stop words: say in a few words what the model or tool should do"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -216,15 +215,18 @@ def _rank_all(
 ) -> dict[str, _Scores]:  # fmt: skip
     with engine.home.store.reading() as connection:
         engine.memory.refresh(connection)
-        line = _catalogue_order(connection)
+        added = _catalogue_order(connection)
     scores = {name: _Scores() for name in names}
     as_of = now_us()
+    places: NDArray[np.int64] | None = None
     for number, judged in enumerate(queries, start=1):
         text = read_query(judged.text).text
         for name in names:
             scored = engine.score(text, vectors[text], parts=SETS[name], as_of_us=as_of)
-            ranked = heapq.nsmallest(_DEPTH, scored, key=lambda item: (-item.score, line[item.artifact]))
-            scores[name].add([item.artifact for item in ranked], judged.rel)
+            if places is None:
+                places = np.array([added[artifact] for artifact in scored.artifacts], np.int64)
+            first = np.lexsort((places, -scored.total))[:_DEPTH]
+            scores[name].add([scored.artifacts[i] for i in first.tolist()], judged.rel)
         tell(Progress("search", number, len(queries)))
     return scores
 

@@ -17,10 +17,11 @@ from graph.match_graph import Fold
 from graph.policy import Policy
 from graph.store import catalogue, log
 from graph.weights import neighbour_votes
-from search.fusion import Scored, intent_similarities
+from search.fusion import intent_similarities
 from search.intents import AssignedIntent, assign_intent
 from search.outcomes import Caller
 from search.query import Query, Where
+from search.ranking import Scored
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ from search.different.diverse import spread
 from search.different.phrases import Wish, read_wish
 from search.engine import Chosen, Engine, widened
 from search.facts import Candidates
-from search.fusion import Scored
 from search.jobs import Jobs, Votes, job_of, label_words, tasks_of_kind
 from search.memory import SearchRequest
 from search.query import Candidate, holds, read_limits, read_query
 from search.query.understand import Understanding, conflict
+from search.ranking import Scored
 
 
 @dataclass(frozen=True)
