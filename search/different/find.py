@@ -97,6 +97,7 @@ def find_different(engine: Engine, name: str, phrase: str, request: SearchReques
         chosen = Chosen(
             page, found.artifacts, found.reasons, found.dropped_unknown, not page and not asked.offset, message,
             Understanding(wish.words, wish.read, notes=wish.notes), tuple(d.name for d in wish.differences),
+            found.kept[0].parts["job"] if found.kept else None,
         )  # fmt: skip
         query = replace(query, words=_intent_words(rejected, wish))
         return engine.deliver_different(asked, query, chosen, moment, target=rejected.id)
