@@ -13,7 +13,7 @@ from cli.session import DatabaseOption, HomeOption, JsonOption, opened
 if TYPE_CHECKING:
     from graph.claims import ClaimReport
     from graph.home import Home
-    from graph.responses import ArtifactReport, CanonicalReport, CompareResponse, SearchResponse
+    from graph.responses import ArtifactReport, CanonicalReport, CompareResponse, Result, SearchResponse
     from search.memory import SearchRequest
     from search.outcomes import Caller
 
@@ -44,12 +44,8 @@ def search(
     query: Annotated[str, typer.Argument(help="What it should do, in your words.")],
     limit: LimitOption = 10, offset: OffsetOption = 0, search_id: SearchIdOption = None, type_: TypeOption = None,
     where: WhereOption = None, policy: PolicyOption = None, not_: NotOption = None,
-    no_understand: NoUnderstandOption = False, explain: NoExploreOption = Annotated[
-    bool, typer.Option("--no-explore", help="Keep the last place of page one from what nobody has chosen yet.")
-]
-BlindOption = Annotated[bool, typer.Option("--blind", help="Score without what the log says; explores nothing.")]
-ExplainOption = False,
-    json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
+    no_understand: NoUnderstandOption = False, no_explore: NoExploreOption = False, blind: BlindOption = False,
+    explain: ExplainOption = False, json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
 ) -> None:  # fmt: skip
     """Find artifacts by what they do.
 
@@ -71,12 +67,8 @@ def different(
     query: Annotated[str, typer.Argument(help="How the other should differ: 'but smaller and offline'.")] = "",
     limit: LimitOption = 10, offset: OffsetOption = 0, search_id: SearchIdOption = None, type_: TypeOption = None,
     where: WhereOption = None, policy: PolicyOption = None, not_: NotOption = None,
-    no_understand: NoUnderstandOption = False, explain: NoExploreOption = Annotated[
-    bool, typer.Option("--no-explore", help="Keep the last place of page one from what nobody has chosen yet.")
-]
-BlindOption = Annotated[bool, typer.Option("--blind", help="Score without what the log says; explores nothing.")]
-ExplainOption = False,
-    json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
+    no_understand: NoUnderstandOption = False, blind: BlindOption = False,
+    explain: ExplainOption = False, json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
 ) -> None:  # fmt: skip
     """Find what does the same job as ARTIFACT, but differs the way you say.
 
@@ -171,7 +163,7 @@ def print_search(answer: SearchResponse, *, explain: bool, json_: bool) -> None:
     if answer.message:
         say_wrapped(answer.message)
     rows = [
-        (r.position, f"{r.slug}{' (exploration)' if r.exploration else ''}", f"{r.score:.3f}", None if r.rank is None else f"{r.rank:.1f}", brief_verdict(r.runs))
+        (r.position, _marked(r), f"{r.score:.3f}", None if r.rank is None else f"{r.rank:.1f}", brief_verdict(r.runs))
         for r in answer.results
     ]
     if rows:
@@ -191,6 +183,10 @@ def print_search(answer: SearchResponse, *, explain: bool, json_: bool) -> None:
         note(f"{answer.dropped_unknown} left out because a condition is unknown for them")
     if rows:
         note(f"search {answer.search_id}; say what worked: matchgraph outcome --last POSITION success")
+
+
+def _marked(result: Result) -> str:
+    return f"{result.slug} (exploration)" if result.exploration else result.slug
 
 
 def confidence_line(answer: SearchResponse) -> str:
