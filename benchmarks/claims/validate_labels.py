@@ -2,8 +2,8 @@
 
 python benchmarks/claims/validate_labels.py [../shared/data] [--set second|third] [--labels FILE]
 
-Checks labels.jsonl, or labels_second.jsonl or labels_third.jsonl against their own draw. Prints how many claims of each metric
-there are in each split, or what is wrong and where; never a page's text.
+Checks labels.jsonl, or labels_second.jsonl or labels_third.jsonl against their own draw. Prints how many claims of each
+metric there are in each split, or what is wrong and where; never a page's text.
 Without the data folder, digests and offsets go unchecked and the last line says so.
 """
 

@@ -46,6 +46,7 @@ DIFFERENCE: Final = re.compile(
 DIFFERENT: Final = re.compile(
     r"(?:more accurate|better|improv\w+|increas\w+|drawback|higher|boost\w*|gain\w*)(?: by| of)? ?\(?[~<>]?\s?$", _I
 )
+VARIABLE: Final = re.compile(r"(?<!\w)[A-Za-z]\s?=\s?$")
 KEPT: Final = re.compile(r"(?:preserv|retain|keep|maintain)\w*(?: \w{1,10}){0,2}\s$", _I)
 KEPT_OF: Final = re.compile(r"\s(?:of|from) [^.;]{0,60}?(?:performance|accuracy|quality|capabilit)", _I)
 NAME_HAS: Final = re.compile(

@@ -36,10 +36,10 @@ _WORDS: Final = tuple(
                        r"test|average classification) error(?: rates?)?|error rates?|"
                        r"(?:top-?[15]|classification) errors?|misclassification(?: rate)?|false (?:positive|alarm|"
                        r"negative|acceptance|rejection) rate", False),
-        ("error_rate", r"WER|CER|EER|PER|ACER|FPR|FNR|FAR|FRR|BPCER|APCER", True),
+        ("error_rate", r"WER|CER|Wer|Cer|EER|PER|ACER|FPR|FNR|FAR|FRR|BPCER|APCER", True),
         ("average_precision", r"mean average[- ]precision|average[- ]precision|coco(?: orig)?(?: (?:segm|bbox|"
                               r"keypoints?))? (?:precision|map)|[a-z-]+-map", False),
-        ("average_precision", r"mAP|(?<!A)AP(?:s|m|l|75|50)?|APs?|OKS AP", True),
+        ("average_precision", r"mAP(?:val|test|box|bbox|mask|segm)?|(?<!A)AP(?:s|m|l|75|50)?|APs?|OKS AP", True),
         ("mean_iou", r"m(?:ean)?[_ -]?io?u|"
                      r"mean intersection[- ]over[- ]union|intersection[- ]over[- ]union|miou", False),
         ("mean_iou", r"(?<![@\d.])(?<![\d@] )IoU(?! ?=)", False),
@@ -91,6 +91,8 @@ _TABLE_WORDS: Final = tuple(
     )
 )  # fmt: skip
 
+_OWN_METRIC: Final = re.compile(r"(?P<name>[\w-]{3,40}) metric\s{0,3}$", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Named:
@@ -131,6 +133,7 @@ def metric_of_header(text: str) -> Named | None:
     >>> metric_of_header("MParams").factor, metric_of_header("AP @ [ IoU=0.50:0.95 ]").metric
     (1000000.0, 'average_precision')
     """
+    text = " ".join(text.split())  # an escaped underscore was left as two blanks
     quality = [named for named in metric_words(text) if named.metric != "loss"]
     if quality:
         first = quality[0]
@@ -140,7 +143,8 @@ def metric_of_header(text: str) -> Named | None:
         match = pattern.search(text)
         if match is not None and (match.start() == 0 or len(match.group()) >= len(text.strip(" :*%")) / 2):
             return Named(metric, None, match.start(), match.end(), factor)
-    return None
+    own = _OWN_METRIC.search(text)
+    return Named("score", own["name"], own.start("name"), own.end("name")) if own is not None else None
 
 
 def note_of(metric: str, words: str) -> str | None:

@@ -22,7 +22,7 @@ _SPEED: Final = (
     r"less time|speed\b)"
 )
 _RATIO_BEHIND: Final = tuple(
-    (metric, re.compile(rf"\s*(?:more |better |inference |model )?{words}", _I))
+    (metric, re.compile(rf"\s*(?:times )?(?:more |better |inference |model )?{words}", _I))
     for metric, words in (("memory_ratio", _MEMORY), ("size_ratio", _SIZE), ("speedup", _SPEED))
 )
 _RATIO_BEFORE: Final = tuple(
