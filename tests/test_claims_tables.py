@@ -66,12 +66,13 @@ def test_parts_of_a_composite_model_are_not_the_whole() -> None:
 def test_a_field_is_what_its_innermost_name_and_its_unit_say() -> None:
     claims = read(
         '{"accuracy": {"Loss": 0.56, "Wer": 0.2156, "box": "28.7 AP", "MNLI-m/mm": "90.6/90.7",'
-        ' "all": "70.8% to 71.7%", "reward": "83.49 +/- 13.74"}}',
+        ' "SI-SDR": "22.4 dB", "all": "70.8% to 71.7%", "reward": "83.49 +/- 13.74"}}',
         "data",
     )
     assert [(c.metric, c.comparator, c.value) for c in claims] == [
         ("score", "=", 0.56), ("error_rate", "=", 21.56), ("average_precision", "=", 28.7), ("accuracy", "=", 90.6),
-        ("accuracy", "=", 90.7), ("accuracy", ">=", 70.8), ("accuracy", "up_to", 71.7), ("accuracy", "=", 83.49),
+        ("accuracy", "=", 90.7), ("score", "=", 22.4), ("accuracy", ">=", 70.8),
+        ("accuracy", "up_to", 71.7), ("accuracy", "=", 83.49),
     ]  # fmt: skip
 
 
@@ -80,6 +81,8 @@ def test_fields_named_like_models_are_about_these() -> None:
     assert [(c.metric, c.value, c.subject) for c in claims] == [
         ("average_precision", 43.3, ""), ("average_precision", 50.5, "SwiftNet-large"),
     ]  # fmt: skip
+    sets = read('{"accuracy": {"OK-VQA": {"accuracy": "60.4%"}, "A-OKVQA": {"accuracy": "59.6%"}}}', "data")
+    assert [claim.subject for claim in sets] == ["", ""]
     lone = read('{"accuracy": {"resnet50_v1": {"top-1": 43.3}}}', "data")
     assert [(c.metric, c.value, c.subject) for c in lone] == [("accuracy", 43.3, "")]
 

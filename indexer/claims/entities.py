@@ -94,6 +94,11 @@ class Names:
         found = _SIZED.search(text)
         return f"the {found['size'].lower()}-sized one" if own and found and found["size"].lower() not in own else ""
 
+    def is_sibling(self, name: str) -> bool:
+        """Whether a name begins with the same four letters and digits as one of the artifact's."""
+        start = plain_name(name)[:4]
+        return len(start) == 4 and any(own.startswith(start) for own in self._own)
+
     def is_own(self, name: str) -> bool:
         """Whether a name is the artifact's: the same letters and digits, or the beginning of either by the other."""
         plain = plain_name(name)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from graph.claims import Comparator, Scope
 from graph.errors import SourceError
-from indexer.claims.entities import datasets_in
+from indexer.claims.entities import Names, datasets_in
 from indexer.claims.metric_words import Named, metric_of_header
 from indexer.claims.prose import Around, read_sentence
 from indexer.claims.quantities import Quantity, quantities
 from indexer.claims.stated import Statement
-from indexer.claims.tables import is_model_like, value_of
+from indexer.claims.tables import value_of
 
 if TYPE_CHECKING:
     from indexer.sources.nodes import Node
@@ -26,7 +26,7 @@ _EMPTY: Final = re.compile(
 )
 _LOSS: Final = re.compile(r"\bloss\b", re.IGNORECASE)
 _NUMBER: Final = r"[~≈<>]?=?\s?[\d.,]+\s?[%A-Za-z]{0,8}(?:\s?(?:\+/-|±)\s?[\d.]+\s?%?)?\+?"
-_LONE: Final = re.compile(rf"{_NUMBER}(?:\s?(?:/|-|–|\bto\b)\s?{_NUMBER})?")
+_LONE: Final = re.compile(rf"{_NUMBER}(?:\s?(?:/|-|–|\bto\b)\s?{_NUMBER}){{0,3}}")
 _SPREAD: Final = re.compile(r"\s?(?:\+/-|±).*")
 _UNIT_WORD: Final = re.compile(r"[\d.,%]\s?(?P<word>[A-Za-z]{2,8})\s*$")
 
@@ -54,12 +54,13 @@ def _of_node(
         own = next(
             (child.raw for name, child in node.fields.items() if name.lower() in _DATA_FIELDS and child.raw), None
         )
-        variants = _variants(node.fields)
+        variants = _variants(node.fields, around.names)
         for name, child in node.fields.items():
             if name.lower() in _DATA_FIELDS and child.is_scalar:
                 continue
             whose = name if name in variants and not around.names.is_exactly(name) else subject
-            yield from _of_node(child, (*path, name), own or dataset, text, around, whose)
+            is_set = bool(path) and path[-1].lower() in _DATA_FIELDS and not child.is_scalar
+            yield from _of_node(child, (*path, name), name if is_set else own or dataset, text, around, whose)
     elif node.items is not None:
         for item in node.items:
             yield from _of_node(item, path, dataset, text, around, subject)
@@ -68,12 +69,9 @@ def _of_node(
             yield replace(statement, subject=subject) if subject and not statement.subject else statement
 
 
-def _variants(fields: Mapping[str, Node]) -> frozenset[str]:
-    """The names of fields that are those of several models: each holds fields of its own and is no metric or set."""
-    found = [
-        name for name, child in fields.items()
-        if child.fields is not None and is_model_like(name) and not datasets_in(name) and _metric((name,)) is None
-    ]  # fmt: skip
+def _variants(fields: Mapping[str, Node], names: Names) -> frozenset[str]:
+    """The names of fields that are those of the artifact's siblings: they begin as its own, and hold fields."""
+    found = [name for name, child in fields.items() if child.fields is not None and names.is_sibling(name)]
     return frozenset(found) if len(found) > 1 else frozenset()
 
 
@@ -87,7 +85,7 @@ def _of_value(node: Node, path: tuple[str, ...], dataset: str | None, text: str,
         )
         return
     unit = _UNIT_WORD.search(node.raw)
-    named = (metric_of_header(unit["word"]) if unit is not None else None) or _metric(path)
+    named = (_metric_of_unit(unit["word"]) if unit is not None else None) or _metric(path)
     if named is None:
         return
     inner = path[-1].replace("_", " ")
@@ -102,6 +100,10 @@ def _of_value(node: Node, path: tuple[str, ...], dataset: str | None, text: str,
             said: float | str = str(int(value)) if metric == "resolution" else value
             place = (start + found.start, start + found.end)
             yield Statement(metric, said, *place, f"{'. '.join(path)}: {node.raw}", comparator, scope)
+
+
+def _metric_of_unit(word: str) -> Named | None:
+    return Named("score", word, 0, 0) if word == "dB" else metric_of_header(word)
 
 
 def _ends(found: Quantity) -> list[tuple[Comparator, Quantity]]:

@@ -12,12 +12,14 @@ PERCENT: Final = frozenset({
 })  # fmt: skip
 """Metrics printed as percent or as a share."""
 _SCORES: Final = (
-    r"(?:Sacre)?BLEU(?:-?\d)?|ROUGE[-_ ]?(?:\d|L(?:sum)?|Lsum)?|METEOR|CIDEr|SPICE|SARI|COMET|chrF\+*|BERT-?Score|"
+    r"(?:Sacre)?BLEU(?:-?\d)?|RO[UG]{2}E[-_ ]?(?:\d|L(?:sum)?|Lsum)?|METEOR|CIDEr|SPICE|SARI|COMET|chr-?F\+*|"
+    r"BERT-?Score|"
     r"BLEURT|PSNR|SSIM|MS-SSIM|LPIPS|PSIM|r?FID|KID|inception score|CLIP[- ]?score|R?MSE|MAE|MAPE|MPJPE|"
-    r"PA-MPJPE|NME|PESQ|STOI|(?:SI-?)?S[DN]RI?|Pearson(?:'s)?(?: r| correlation)?|Spearman(?:'s)?(?: rho|"
+    r"PA-MPJPE|NME|PESQ|STOI|(?:SI[- ]?)?S[DNIA]R(?:I| imp)?|Pearson(?:'s)?(?: r| correlation)?|Spearman(?:'s)?(?: rho|"
     r" correlation)?|"
     r"correlation|STS-?B|GLUE(?: score)?|MTEB|Dice|DSC|[nN]DCG(?:@\d+)?|MRR(?:@\d+)?|AU(?:RO)?C|ROC[- ]AUC|"
-    r"kappa|Matthews|MCC|(?:mean )?norm(?:ali[sz])?ed error|log10|log ?r?mae|log ?rmse|RMSLE|R2|R²|"
+    r"kappa|Matthews|MCC|(?:mean )?norm(?:ali[sz])?ed error|log10|log ?r?mae|log ?rmse|RMSLE|(?<!\()R2|R²|"
+    r"ANLS|(?:log-?)?likelihood|NLL|"
     r"delta ?\d(?:\.\d+)?|abs rel|success rate|ratio of correct \w+|abs(?:olute)? rel(?:ative)?|"
     r"bits? per (?:byte|character)|"
     r"bpc|(?:avg\.?|average|mean) (?:[\w-]{2,20} )?error|angle error|AEE|EPE|RTF|V-?measure|human ?eval|MMLU|"

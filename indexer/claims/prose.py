@@ -74,7 +74,7 @@ def _numbers(sentence: str, around: Around) -> list[Read]:
     shapes = pictures.shapes(sentence)
     found = [q for q in printed if not any(a <= q.start < b for a, b in shapes)]
     words = metric_words(sentence)
-    names = names_in(sentence)
+    names = [name for name in names_in(sentence) if not any(w.start <= name[0] and name[1] <= w.end for w in words)]
     read: list[Read | None] = []
     for place, quantity in enumerate(found):
         before = found[place - 1] if place else None
@@ -198,6 +198,7 @@ def _name_anywhere(sentence: str, q: Quantity, words: list[Named], found: list[Q
         named
         for named in close
         if not any(min(named.end, q.end) <= other.start < max(named.start, q.start) for other in others)
+        and not (named.end <= q.start and between.BRACKETS_APART.search(sentence, named.end, q.start))
     ]
     return min(near, key=lambda named: min(abs(named.start - q.end), abs(q.start - named.end)), default=None)
 

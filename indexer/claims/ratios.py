@@ -32,7 +32,7 @@ _RATIO_BEFORE: Final = tuple(
         (
             "size_ratio",
             r"(?:compress(?:ion|ed|es)?|(?:model )?size|param(?:eter)?s)(?: (?!with|and|while|"
-            r"at)\w{1,12}){0,3}(?: by| of)?\s{0,2}$",
+            r"at)\w{1,12}){0,5}?(?: by| of)?\s{0,2}$",
         ),
         (
             "speedup",

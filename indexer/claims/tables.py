@@ -114,17 +114,6 @@ def _scope(named: Named, head: Cell, other: Cell, section: str | None, *, by_row
     )
 
 
-def is_model_like(name: str) -> bool:
-    """Whether a label looks like the name of a model rather than like words.
-
-    Examples
-    --------
-    >>> is_model_like("YOLOv5s6"), is_model_like("accuracy")
-    (True, False)
-    """
-    return _LIKE_A_MODEL.search(name) is not None
-
-
 def _is_plain_head(text: str) -> bool:
     return re.fullmatch(r"(?:values?|results?|scores?|)", text.strip(), re.IGNORECASE) is not None
 
@@ -134,7 +123,7 @@ def _rival(label: str, names: Names) -> str:
     found = names_in(label)
     return (
         label[:100]
-        if found and is_model_like(label) and not names.is_own(label) and not names.is_own(found[0][2])
+        if found and _LIKE_A_MODEL.search(label) and not names.is_own(label) and not names.is_own(found[0][2])
         else ""
     )
 
