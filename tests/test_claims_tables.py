@@ -76,6 +76,14 @@ def test_a_field_is_what_its_innermost_name_and_its_unit_say() -> None:
     ]  # fmt: skip
 
 
+def test_a_field_below_zero_is_a_score() -> None:
+    text = '{"dataset": "MountainCar-v0", "accuracy": "-103.40 +/- 7.49", "params": "-5M"}'
+    (claim,) = read(text, "data")
+    assert (claim.metric, claim.value, claim.conditions.dataset) == ("score", -103.4, "MountainCar-v0")
+    assert claim.span is not None
+    assert text[claim.span.start : claim.span.end] == "-103.40"
+
+
 def test_fields_named_like_models_are_about_these() -> None:
     claims = read('{"accuracy": {"SwiftNet-small": {"mAPval": 43.3}, "SwiftNet-large": {"mAPval": 50.5}}}', "data")
     assert [(c.metric, c.value, c.subject) for c in claims] == [

@@ -106,19 +106,19 @@ def faults_of_span(claim: dict[str, Any], printed: str) -> Iterator[str]:
     elif isinstance(value, str):
         if printed.lower() != value.lower():
             yield f"the text at the offsets is not {value!r}"
-    elif Decimal(str(value)) not in _possible_values(metric, printed):
+    elif float(value) not in {float(possible) for possible in _possible_values(metric, printed)}:
         yield f"the text at the offsets does not print {value}"
 
 
 def _possible_values(metric: str, printed: str) -> set[Decimal]:
     if printed.lower() in NUMBER_WORDS:
         return {Decimal(NUMBER_WORDS[printed.lower()])}
-    found = re.search(r"\d[\d,]*(\.\d+)?", printed)
+    found = re.search(r"(?:^-)?\d[\d,]*(\.\d+)?", printed)
     if found is None:
         return set()
     number = Decimal(found.group().replace(",", ""))
     factors = {Decimal(factor) for factor in FACTORS.get(metric, (1,))}
-    if UNITS[metric] == "percent" and number <= 1 and "%" not in printed:
+    if UNITS[metric] == "percent" and abs(number) <= 1 and "%" not in printed:
         factors = {Decimal(100)}
     values = {number * factor for factor in factors}
     if UNITS[metric] == "ratio" and "%" in printed and number < 100:

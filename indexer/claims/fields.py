@@ -25,7 +25,7 @@ _EMPTY: Final = re.compile(
     r"\W*(?:n/?a|none|null|not (?:provided|specified|available|applicable)|unknown)?\W*", re.IGNORECASE
 )
 _LOSS: Final = re.compile(r"\bloss\b", re.IGNORECASE)
-_NUMBER: Final = r"[~≈<>]?=?\s?[\d.,]+\s?[%A-Za-z]{0,8}(?:\s?(?:\+/-|±)\s?[\d.]+\s?%?)?\+?"
+_NUMBER: Final = r"[~≈<>]?=?\s?[-−]?[\d.,]+\s?[%A-Za-z]{0,8}(?:\s?(?:\+/-|±)\s?[\d.]+\s?%?)?\+?"
 _LONE: Final = re.compile(rf"{_NUMBER}(?:\s?(?:/|-|–|\bto\b)\s?{_NUMBER}){{0,3}}")
 _SPREAD: Final = re.compile(r"\s?(?:\+/-|±).*")
 _UNIT_WORD: Final = re.compile(r"[\d.,%]\s?(?P<word>[A-Za-z]{2,8})\s*$")
@@ -93,12 +93,13 @@ def _of_value(node: Node, path: tuple[str, ...], dataset: str | None, text: str,
     own = next((name for _, _, name in datasets_in(inner)), None)
     scope = Scope(dataset=(own or dataset) if named.metric not in _OF_THE_MODEL else None, note=note)
     for found in quantities(_SPREAD.sub("", node.raw)):
+        below_zero = re.fullmatch(r"\s*[-−]", node.raw[: found.start]) is not None
         for comparator, quantity in _ends(found):
-            metric, value = _valued(named, quantity, " ".join(path))
+            metric, value = _below_zero(named, quantity) if below_zero else _valued(named, quantity, " ".join(path))
             if value is None:
                 continue
             said: float | str = str(int(value)) if metric == "resolution" else value
-            place = (start + found.start, start + found.end)
+            place = (start + found.start - below_zero, start + found.end)
             yield Statement(metric, said, *place, f"{'. '.join(path)}: {node.raw}", comparator, scope)
 
 
@@ -121,6 +122,12 @@ def _valued(named: Named, quantity: Quantity, heads: str) -> tuple[str, float | 
     if value is not None and named.metric in ("parameters", "flops") and value < 1_000:
         return named.metric, None
     return named.metric, value
+
+
+def _below_zero(named: Named, quantity: Quantity) -> tuple[str, float | None]:
+    """A number below zero can only be a score: a reward, a log-likelihood."""
+    is_score = named.metric in ("score", "accuracy") and quantity.low is None
+    return "score", -quantity.value if is_score else None
 
 
 def _metric(path: tuple[str, ...]) -> Named | None:
