@@ -86,11 +86,6 @@ class MatchGraph:
         return self.fold.seekers()
 
     @cached_property
-    def artifacts_of_actors(self) -> Counter[str]:
-        """How many artifacts each actor has a vote on."""
-        return Counter(actor for votes in self.votes.values() for actor in {each.vote.actor for each in votes})
-
-    @cached_property
     def searches(self) -> Counter[str]:
         """Searches of each intent."""
         return self.fold.searches()
@@ -201,7 +196,9 @@ class MatchGraph:
                 candidate = Node(kind, self.fold.same.resolve(kind, id_))
                 if candidate in self._known:
                     return candidate
-        raise UnknownArtifact(name, nearest_node(name, [node for node in self.nodes if node.kind in kinds]), kind="node")
+        raise UnknownArtifact(
+            name, nearest_node(name, [node for node in self.nodes if node.kind in kinds]), kind="node"
+        )
 
     def to_networkx(self, *, back: bool = False) -> networkx.DiGraph:
         """The match graph for people: nodes by `Node.key`, with kind, id and counts.

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, select
 
 from graph.errors import UnknownArtifact
 from graph.identities import Identities
@@ -17,7 +17,7 @@ from graph.match_graph import Fold, Vote
 from graph.statistics import NEXT_TO, MatchGraph, Neighbour, join_neighbours, nearest_node
 from graph.store.folded import read_identities
 from graph.store.tables import FOLD_ACTORS, FOLD_EDGES, FOLD_INTENTS, FOLD_TIMES, FOLD_VOTES
-from graph.walks import KINDS, Node, NodeKind, Path, walk_votes
+from graph.walks import KINDS, Node, NodeKind, walk_votes
 from graph.weights import Support
 
 _COLUMN: Final[dict[NodeKind, str]] = {"intent": "intent", "capability": "uri", "artifact": "artifact"}
@@ -117,7 +117,7 @@ def is_node(connection: Connection, node: Node, as_of_us: int, same: Identities 
     members = (same or read_identities(connection)).members(node.kind, node.id)
     for table in _tables(node.kind):
         for ids in _chunks(members):
-            there = table.c[_COLUMN[node.kind]].in_(ids)
+            there: ColumnElement[bool] = table.c[_COLUMN[node.kind]].in_(ids)
             if table is FOLD_VOTES:
                 there &= (FOLD_VOTES.c.time_us <= as_of_us) & (FOLD_VOTES.c.trust > 0)
             if connection.execute(select(table.c[_COLUMN[node.kind]]).where(there).limit(1)).first() is not None:
