@@ -293,11 +293,11 @@ class Engine:
         )
         ranks = self._ranks.read(self.memory.stamp, self.memory.fold)
         for scored, delivered in zip(chosen.page, event.results, strict=True):
-            row, known, rank = self.snapshot.rows[scored.row], facts[scored.artifact], ranks.get(scored.artifact)
+            row, known = self.snapshot.rows[scored.row], facts[scored.artifact]
             yield Result(
                 position=delivered.position, artifact=scored.artifact, slug=known.artifact.slug,
                 name=known.artifact.name, type=known.artifact.type, capability=row.capability, uri=row.uri,
-                score=scored.score, parts=scored.parts, rank=rank.rank if rank else None,
+                score=scored.score, parts=scored.parts, rank=ranks.rank(scored.artifact),
                 verdicts=known.verdicts, runs=verdict_words(known.runs(row.capability)),
                 why=chosen.reasons.get(scored.artifact) or explain_match(known, row.capability, self.memory.fold),
                 token=make_token(self.home, event.id, delivered.position),
