@@ -50,28 +50,19 @@ class Texts:
         return self._rows[np.minimum.reduceat(places, self._starts)]
 
 
-def intent_similarities(
-    vector: NDArray[np.float32], intents: Sequence[str], vectors: NDArray[np.float32]
-) -> dict[str, float]:
-    """The intents near a query and their weight, exp((cosine - 1) / temperature), in (0, 1].
+def vote_weights(cosines: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The intents near a query, int64 (k,), and their weights exp((cosine - 1) / temperature), float64 (k,) in (0, 1].
 
     All of them, however many: a cut after the nearest few would let one actor push others' intents out, and the
     bound on one actor (docs/formulas.md) would not hold.
 
     Parameters
     ----------
-    vector : ndarray
-        Shape (dimension,), normalised.
-    intents : sequence of str
-        Ids, in the order of the rows of `vectors`.
-    vectors : ndarray
-        Shape (intents, dimension), normalised.
+    cosines : ndarray
+        Shape (intents,), float32: the cosine of the query with each intent.
     """
-    if not intents:
-        return {}
-    cosines = np.minimum(vectors @ vector, 1.0)
-    weights = np.exp((cosines - 1.0) / VOTE_TEMPERATURE)
-    return {intents[i]: float(weights[i]) for i in np.flatnonzero(cosines >= VOTE_LEAST_SIMILARITY).tolist()}
+    near = np.flatnonzero(cosines >= VOTE_LEAST_SIMILARITY).astype(np.int64)
+    return near, np.exp((np.minimum(cosines[near], 1.0) - 1.0) / VOTE_TEMPERATURE).astype(np.float64)
 
 
 def fuse(

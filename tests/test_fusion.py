@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph.constants import LEXICAL_WEIGHT, VOTE_LEAST_SIMILARITY, VOTE_WEIGHT
-from search.fusion import Texts, fuse, intent_similarities
+from search.fusion import Texts, fuse
+from search.intents import KnownIntents
 from search.ranking import Ranking
 
 NAMES = ["a", "b", "c"]
@@ -100,8 +101,9 @@ def test_best_rows_takes_the_first_of_equals() -> None:
 
 
 def test_neighbours_weigh_by_similarity_and_far_ones_not_at_all() -> None:
-    vectors = np.array([[1, 0], [0.8, 0.6], [0, 1]], np.float32)
-    found = intent_similarities(np.array([1, 0], np.float32), ["x", "y", "z"], vectors)
-    assert found == pytest.approx({"x": 1.0, "y": float(np.exp(-0.2 / 0.1))}, rel=1e-5)
+    known = KnownIntents(["x", "y", "z"], np.array([[1, 0], [0.8, 0.6], [0, 1]], np.float32))
+    ids, weights = known.near(_f(1, 0))
+    assert ids == ["x", "y"]
+    assert weights == pytest.approx([1.0, float(np.exp(-0.2 / 0.1))], rel=1e-5)
     assert VOTE_LEAST_SIMILARITY > 0
-    assert intent_similarities(np.array([1, 0], np.float32), [], np.zeros((0, 0), np.float32)) == {}
+    assert KnownIntents([], np.zeros((0, 2), np.float32)).near(_f(1, 0))[0] == []

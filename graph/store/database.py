@@ -9,13 +9,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, event, inspect, select, text
+from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from graph.errors import StoreError
 from graph.store.tables import META
 
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 """The newest migration; an older database is upgraded when opened, a newer one refused."""
 MIGRATIONS: Final = Path(__file__).resolve().parents[1] / "migrations"
 _BUSY_MS: Final = 30_000
@@ -52,11 +52,12 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, *, wait: bool = True) -> Iterator[Connection]:
         """A connection in a write transaction: committed at the end, rolled back on any exception.
 
         Writers queue up from the start (SQLite: BEGIN IMMEDIATE; PostgreSQL: an advisory lock), because the chains
-        need each writer to see the last link of the one before.
+        need each writer to see the last link of the one before. Without `wait`, a database that another writes to
+        refuses at once.
 
         Raises
         ------
@@ -65,10 +66,12 @@ class Database:
         """
         with _translated(self.url), self._engine.connect() as connection:
             if self._engine.dialect.name == "sqlite":
-                connection = connection.execution_options(matchgraph_write=True)
+                connection = connection.execution_options(matchgraph_write=True, matchgraph_wait=wait)
             with connection.begin():
                 if self._engine.dialect.name == "postgresql":
-                    connection.execute(text(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})"))
+                    lock = "pg_advisory_xact_lock" if wait else "pg_try_advisory_xact_lock"
+                    if connection.execute(text(f"SELECT {lock}({_WRITER_LOCK})")).scalar() is False:
+                        raise StoreError(f"database {_shown(self.url)}: another process writes: try again")
                 yield connection
 
     def overwrite(self) -> None:
@@ -103,7 +106,13 @@ def upsert(
     if rows:
         statement = _upsert_statement(connection.dialect, table, tuple(rows[0]), tuple(add), tuple(least))
         for start in range(0, len(rows), _BATCH):
-            connection.exec_driver_sql(statement, [tuple(row.values()) for row in rows[start : start + _BATCH]])
+            run_many(connection, statement, [tuple(row.values()) for row in rows[start : start + _BATCH]])
+
+
+def insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> None:
+    """Insert a row whose primary key does not exist; otherwise leave what is there."""
+    statement = _insert_statement(connection.dialect, table, tuple(row))
+    run_many(connection, f"{statement} ON CONFLICT DO NOTHING", [tuple(row.values())])
 
 
 def insert_rows(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -111,10 +120,43 @@ def insert_rows(connection: Connection, table: Table, rows: Iterable[tuple[Any, 
     statement = _insert_statement(connection.dialect, table, tuple(column.name for column in table.columns))
     given = iter(rows)
     while chunk := list(islice(given, _INSERT_BATCH)):
-        connection.exec_driver_sql(statement, chunk)
+        run_many(connection, statement, chunk)
 
 
-# Statements as text: what SQLAlchemy does for each execution costs several times what the database does for a row.
+# Statements as text, on the driver itself: SQLAlchemy's part of an execution costs several times what a row does.
+def fetch(connection: Connection, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """The rows of a statement, whose places for values are `?` on every database."""
+    with _driver_cursor(connection, statement) as cursor:
+        cursor.execute(_with_places(connection.dialect, statement), parameters)
+        return list(cursor.fetchall())
+
+
+def run_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run a statement that gives nothing once per row of values; its places are those of the driver."""
+    with _driver_cursor(connection, statement) as cursor:
+        cursor.executemany(statement, rows)
+
+
+@contextmanager
+def _driver_cursor(connection: Connection, statement: str) -> Iterator[Any]:
+    """A cursor of the driver in the connection's transaction; errors are SQLAlchemy's, as everywhere else."""
+    if not connection.in_transaction():
+        connection.begin()
+    cursor = connection.connection.cursor()
+    known = connection.dialect.loaded_dbapi.Error
+    try:
+        yield cursor
+    except known as error:
+        raise DBAPIError.instance(statement, None, error, known, dialect=connection.dialect) from error
+    finally:
+        cursor.close()
+
+
+@lru_cache(maxsize=64)
+def _with_places(dialect: Dialect, statement: str) -> str:
+    return statement if dialect.paramstyle == "qmark" else statement.replace("?", "%s")
+
+
 @lru_cache(maxsize=64)
 def _insert_statement(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> str:
     quote = dialect.identifier_preparer.quote
@@ -144,8 +186,8 @@ def _upsert_statement(
 
 def read_meta(connection: Connection, key: str) -> str | None:
     """The value kept under a key, or None where there is none."""
-    value = connection.execute(select(META.c.value).where(META.c.key == key)).scalar_one_or_none()
-    return None if value is None else str(value)
+    rows = fetch(connection, "SELECT value FROM meta WHERE meta.key = ?", (key,))
+    return str(rows[0][0]) if rows else None
 
 
 def write_meta(connection: Connection, key: str, value: str) -> None:
@@ -178,8 +220,16 @@ def _on_sqlite_connect(raw: Any, _: Any) -> None:
 
 
 def _on_sqlite_begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get("matchgraph_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    options = connection.get_execution_options()
+    wait = options.get("matchgraph_wait", True)
+    raw: Any = connection.connection.driver_connection
+    try:
+        if not wait:
+            raw.execute("PRAGMA busy_timeout=0")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("matchgraph_write", False) else "BEGIN")
+    finally:
+        if not wait:
+            raw.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
 
 
 def _migrate(engine: Engine) -> None:
