@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -49,6 +49,8 @@ class Database:
             The database refuses.
         """
         with _translated(self.url), self._engine.connect() as connection:
+            if self._engine.dialect.name == "postgresql":  # its default shows later statements a later state
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @contextmanager
@@ -247,14 +249,15 @@ def _migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", MIGRATIONS.as_posix().replace("%", "%%"))
     file = engine.url.database if engine.dialect.name == "sqlite" else None
-    with FileLock(f"{file}.migrating") if file and file != ":memory:" else _no_lock(), engine.connect() as connection:
+    with (
+        FileLock(f"{file}.migrating") if file and file != ":memory:" else nullcontext(),
+        engine.connect() as connection,
+    ):
         config.attributes["connection"] = connection
+        if engine.dialect.name == "postgresql":  # whoever comes second finds it done
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})"))
         command.upgrade(config, "head")
-
-
-@contextmanager
-def _no_lock() -> Iterator[None]:
-    yield
+        connection.commit()
 
 
 @contextmanager
@@ -262,14 +265,23 @@ def _translated(url: str) -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        raise StoreError(f"database {_shown(url)}: {error.orig}: it is stored already, under this id") from error
+        raise StoreError(
+            f"database {_shown(url)}: {_first_line(error.orig)}: it is stored already, under this id"
+        ) from error
     except DBAPIError as error:
-        raise StoreError(f"database {_shown(url)}: {error.orig}: check that it is writable and has room") from error
+        raise StoreError(
+            f"database {_shown(url)}: {_first_line(error.orig)}: check that it is writable and has room"
+        ) from error
     except SQLAlchemyError as error:
-        first_line = str(error).partition("\n")[0]
-        raise StoreError(f"database {_shown(url)}: {first_line}: check --db or MATCHGRAPH_DATABASE_URL") from error
+        raise StoreError(
+            f"database {_shown(url)}: {_first_line(error)}: check --db or MATCHGRAPH_DATABASE_URL"
+        ) from error
+
+
+def _first_line(error: object) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _shown(url: str) -> str:
-    """A database URL without user and password."""
-    return url.rpartition("@")[2]
+    """A database URL without user, password and options, among which a password may be."""
+    return url.partition("?")[0].rpartition("@")[2]
