@@ -228,7 +228,7 @@ class Engine:
         page = tuple(with_slot(sifted.kept, slot)[request.offset : request.offset + request.limit])
         is_shown = slot is not None and request.offset < slot.position <= request.offset + len(page)
         return Chosen(
-            page, sifted.artifacts, dropped_unknown=sifted.dropped_unknown,
+            page, sieve.artifacts_of(page, sifted), dropped_unknown=sifted.dropped_unknown,
             message="" if page else "no further results", confidence=fit.confidence, slot=slot if is_shown else None,
         )  # fmt: skip
 
