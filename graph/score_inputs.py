@@ -61,8 +61,14 @@ class ScoreInput:
 
 def score_inputs(connection: Connection, as_of_us: int) -> list[ScoreInput]:
     """The score inputs of all artifacts that are not retired, sorted by id, as of a moment."""
+    return score_inputs_and_walks(connection, as_of_us)[0]
+
+
+def score_inputs_and_walks(connection: Connection, as_of_us: int) -> tuple[list[ScoreInput], Walks]:
+    """The score inputs as of a moment, and the weighed votes on everything behind them."""
     fold = read_votes(connection)
-    return join_inputs(read_known(connection, as_of_us), walk_votes(fold, as_of_us), fold.times)
+    walks = walk_votes(fold, as_of_us)
+    return join_inputs(read_known(connection, as_of_us), walks, fold.times), walks
 
 
 def read_known(connection: Connection, as_of_us: int) -> Known:

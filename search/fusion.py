@@ -50,19 +50,19 @@ class Texts:
         return self._rows[np.minimum.reduceat(places, self._starts)]
 
 
-def vote_weights(cosines: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The intents near a query, int64 (k,), and their weights exp((cosine - 1) / temperature), float64 (k,) in (0, 1].
+def vote_weights(cosines: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The weight with which an intent at a cosine votes, float64: exp((cosine - 1) / temperature), 0 if it is not near.
 
-    All of them, however many: a cut after the nearest few would let one actor push others' intents out, and the
+    All near ones vote, however many: a cut after the nearest few would let one actor push others' intents out, and the
     bound on one actor (docs/formulas.md) would not hold.
 
     Parameters
     ----------
     cosines : ndarray
-        Shape (intents,), float32: the cosine of the query with each intent.
+        Any shape, float32: cosines of intents with the query.
     """
-    near = np.flatnonzero(cosines >= VOTE_LEAST_SIMILARITY).astype(np.int64)
-    return near, np.exp((np.minimum(cosines[near], 1.0) - 1.0) / VOTE_TEMPERATURE).astype(np.float64)
+    weights = np.exp((np.minimum(cosines, 1.0) - 1.0) / VOTE_TEMPERATURE)
+    return np.where(cosines >= VOTE_LEAST_SIMILARITY, weights, 0.0).astype(np.float64)
 
 
 def fuse(

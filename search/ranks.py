@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from graph.constants import SCORES_FRESH_US
 from graph.events import now_us
 from graph.home import Home
 from graph.match_graph import Fold
 from graph.rank_table import RankTable
 from graph.score_inputs import Known, read_known
 from graph.store.stamp import Stamp
-
-_FRESH_US: Final = 3_600 * 1_000_000
 
 
 class RankCache:
@@ -30,7 +27,7 @@ class RankCache:
         if self._known is None or self._known[0] != of:
             with self._home.store.reading() as connection:
                 self._known, self._table = (of, read_known(connection, now)), None
-        if self._table is None or fold is not self._fold or now - self._as_of_us > _FRESH_US:
+        if self._table is None or fold is not self._fold or now - self._as_of_us > SCORES_FRESH_US:
             self._table, self._fold, self._as_of_us = RankTable(self._known[1], fold, now), fold, now
         self._table.follow(fold, now)
         return self._table

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph.constants import LEXICAL_WEIGHT, VOTE_LEAST_SIMILARITY, VOTE_WEIGHT
-from search.fusion import Texts, fuse
-from search.intents import KnownIntents
+from search.fusion import Texts, fuse, vote_weights
 from search.ranking import Ranking
 
 NAMES = ["a", "b", "c"]
@@ -101,9 +100,6 @@ def test_best_rows_takes_the_first_of_equals() -> None:
 
 
 def test_neighbours_weigh_by_similarity_and_far_ones_not_at_all() -> None:
-    known = KnownIntents(["x", "y", "z"], np.array([[1, 0], [0.8, 0.6], [0, 1]], np.float32))
-    ids, weights = known.near(_f(1, 0))
-    assert ids == ["x", "y"]
-    assert weights == pytest.approx([1.0, float(np.exp(-0.2 / 0.1))], rel=1e-5)
+    assert vote_weights(_f(1, 0.8, 0, 1.0000001)) == pytest.approx([1, np.exp(-0.2 / 0.1), 0, 1], rel=1e-5)
+    assert vote_weights(_f()).shape == (0,)
     assert VOTE_LEAST_SIMILARITY > 0
-    assert KnownIntents([], np.zeros((0, 2), np.float32)).near(_f(1, 0))[0] == []

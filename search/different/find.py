@@ -178,8 +178,8 @@ def _same_job(
     for scored in engine.score("", need, as_of_us=as_of_us, parts=parts):
         agreement = job.agreement(jobs, engine.number_of(scored.artifact), scored.row)
         if scored.artifact not in ids and agreement >= JOB_LEAST_AGREEMENT:
-            parts = {**scored.parts, "job": agreement}
-            found.append((replace(scored, score=scored.score + agreement, parts=parts), job.words(agreement)))
+            with_job = {**scored.parts, "job": agreement}
+            found.append((replace(scored, score=scored.score + agreement, parts=with_job), job.words(agreement)))
     return sorted(found, key=lambda pair: (-pair[0].score, pair[0].artifact))
 
 
