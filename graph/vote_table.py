@@ -44,6 +44,8 @@ class Column:
 class VoteTable:
     """One row per vote of a fold, kept up with it: what changed since the last look is taken in at the next.
 
+    As in every log, an outcome has the intent of its search, and a fold has no outcome without trust.
+
     Attributes
     ----------
     artifacts, intents : dict
@@ -67,7 +69,6 @@ class VoteTable:
         self._pair_artifact = Column(np.int64)
         self._taken = self._merges = 0
         self._newest_us = 0
-        self._untrusted: set[tuple[str, str, str]] = set()
 
     def follow(self, fold: Fold) -> None:
         """Take in what changed in a fold; another fold, or a merge, is read from the beginning."""
@@ -86,7 +87,6 @@ class VoteTable:
             return
         self._standing[key] = vote
         self._newest_us = max(self._newest_us, vote.time_us)
-        (self._untrusted.add if vote.trust <= 0 else self._untrusted.discard)(key)
         artifact = self.artifacts.setdefault(vote.artifact, len(self.ids))
         if artifact == len(self.ids):
             self.ids.append(vote.artifact)
@@ -120,7 +120,7 @@ class VoteTable:
         found = np.zeros(len(self.ids))
         if self._fold is None or not self._rows:
             return found
-        if as_of_us < self._newest_us or self._untrusted:  # which outcome stood then, only the definition tells
+        if as_of_us < self._newest_us:  # which outcome stood then, only the definition tells
             given = {intent: float(similar[number]) for intent, number in self.intents.items() if similar[number]}
             for artifact, vote in neighbour_votes(self._fold, given, as_of_us).items():
                 found[self.artifacts[artifact]] = vote
