@@ -211,7 +211,7 @@ class Engine:
         judge = Judge(self.snapshot.calibration, named)
         fit = judge.of_all(scored) if asks_words else Fit(True, None)
         if not fit.fits:
-            nearest = self.snapshot.rows[int(scored.rows[scored.parts["dense"].argmax()])].slug
+            nearest = self.snapshot.rows[scored.row_of(int(scored.parts["dense"].argmax()))].slug
             return Chosen((), abstained=True, message=nothing_fits(nearest), confidence=fit.confidence)
         sieve = Sieve(connection, self.artifacts, self.snapshot, request, moment.time_us)
         sifted = sieve.sift(scored)

@@ -46,10 +46,11 @@ def append_evidence(connection: Connection, records: Sequence[Evidence]) -> None
 
 def all_evidence(connection: Connection, artifact: str | None = None) -> Iterator[Evidence]:
     """Evidence in the order it was appended, of one artifact or of all."""
-    query = select(EVIDENCE.c.payload).order_by(EVIDENCE.c.seq)
     if artifact is not None:
-        query = query.where(EVIDENCE.c.artifact == artifact)
-    for row in connection.execute(query):
+        of_one = "SELECT payload FROM evidence WHERE artifact = ? ORDER BY seq"
+        yield from (Evidence.model_validate_json(payload) for (payload,) in fetch(connection, of_one, (artifact,)))
+        return
+    for row in connection.execute(select(EVIDENCE.c.payload).order_by(EVIDENCE.c.seq)):
         yield Evidence.model_validate_json(row.payload)
 
 
