@@ -55,6 +55,8 @@ battery: $(INSTALLED)
 	@$(BIN)/python benchmarks/match_graph/manipulation.py --write
 	@$(BIN)/python benchmarks/match_graph/speed.py --write
 	@$(BIN)/python benchmarks/retrieval/apibench.py ../shared/data/apibench
+	@$(BIN)/python benchmarks/retrieval/encoder.py --write
+	@$(BIN)/python benchmarks/retrieval/speed.py --write
 
 clean:
 	rm -rf $(VENV) .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
