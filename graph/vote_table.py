@@ -5,7 +5,6 @@ The same as `graph.weights.neighbour_votes`, which stays the definition: it is w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -45,10 +44,12 @@ class Column:
 class VoteTable:
     """One row per vote of a fold, kept up with it: what changed since the last look is taken in at the next.
 
+    As in every log, an outcome has the intent of its search, and a fold has no outcome without trust.
+
     Attributes
     ----------
     artifacts, intents : dict
-        The number of each id, from 0, in the order of their first vote; `ids` are the artifacts in this order.
+        The number of each id, from 0, in the order of their first vote; `ids` and `intent_ids` are in this order.
     """
 
     def __init__(self) -> None:
@@ -59,6 +60,7 @@ class VoteTable:
         self.artifacts: dict[str, int] = {}
         self.ids: list[str] = []
         self.intents: dict[str, int] = {}
+        self.intent_ids: list[str] = []
         self._pairs: dict[tuple[int, str], int] = {}
         self._rows: dict[tuple[str, str, str], int] = {}
         self._standing: dict[tuple[str, str, str], Vote] = {}
@@ -66,7 +68,7 @@ class VoteTable:
         self._value, self._time = Column(np.float64), Column(np.int64)
         self._pair_artifact = Column(np.int64)
         self._taken = self._merges = 0
-        self._newest_us, self._has_untrusted = 0, False
+        self._newest_us = 0
 
     def follow(self, fold: Fold) -> None:
         """Take in what changed in a fold; another fold, or a merge, is read from the beginning."""
@@ -85,11 +87,12 @@ class VoteTable:
             return
         self._standing[key] = vote
         self._newest_us = max(self._newest_us, vote.time_us)
-        self._has_untrusted |= vote.trust <= 0
         artifact = self.artifacts.setdefault(vote.artifact, len(self.ids))
         if artifact == len(self.ids):
             self.ids.append(vote.artifact)
-        number = self.intents.setdefault(intent, len(self.intents))
+        number = self.intents.setdefault(intent, len(self.intent_ids))
+        if number == len(self.intent_ids):
+            self.intent_ids.append(intent)
         value = vote_value(vote.outcome, vote.position, vote.trust)
         row = self._rows.get(key)
         if row is not None:
@@ -104,34 +107,27 @@ class VoteTable:
         self._value.append(value)
         self._time.append(vote.time_us)
 
-    def near(self, ids: Sequence[str], weights: NDArray[np.float64], as_of_us: int) -> NDArray[np.float64]:
-        """V of every artifact with a vote, float64 in the order of `artifacts`: `neighbour_votes`, 0 where it has none.
+    def near(self, similar: NDArray[np.float64], as_of_us: int) -> NDArray[np.float64]:
+        """V of every artifact with a vote, float64 in the order of `ids`: `neighbour_votes`, 0 where it has none.
 
         Parameters
         ----------
-        ids : sequence of str
-            Neighbouring intents, each once.
-        weights : ndarray
-            Shape (ids,), float64: the weight of each, 0 to 1.
+        similar : ndarray
+            Shape (intents,), float64, in the order of `intent_ids`: the weight of each, 0 to 1, 0 for those not near.
         as_of_us : int
             The moment of weighing, microseconds since 1970 UTC.
         """
-        found = np.zeros(len(self.artifacts))
+        found = np.zeros(len(self.ids))
         if self._fold is None or not self._rows:
             return found
-        if as_of_us < self._newest_us or self._has_untrusted:  # which outcome stood then, only the definition tells
-            given = dict(zip(ids, weights.tolist(), strict=True))
+        if as_of_us < self._newest_us:  # which outcome stood then, only the definition tells
+            given = {intent: float(similar[number]) for intent, number in self.intents.items() if similar[number]}
             for artifact, vote in neighbour_votes(self._fold, given, as_of_us).items():
                 found[self.artifacts[artifact]] = vote
             return found
-        of_intent = np.zeros(len(self.intents))
-        for intent, weight in zip(ids, weights.tolist(), strict=True):
-            number = self.intents.get(intent)
-            if number is not None:
-                of_intent[number] = weight
-        near = of_intent[self._intent.values]
+        near = similar[self._intent.values]
         rows = np.flatnonzero(near)
-        is_near = np.zeros(len(self.artifacts), bool)
+        is_near = np.zeros(len(found), bool)
         is_near[self._artifact.values[rows]] = True
         all_rows = np.flatnonzero(is_near[self._artifact.values])  # the cap needs an artifact's other votes too
         weight, pairs = self._weights(all_rows, as_of_us), self._pair.values

@@ -122,16 +122,10 @@ class Engine:
         """
         dense = self.snapshot.cosines(vector) if "dense" in parts else None
         lexical = self.snapshot.lexical(text) if "lexical" in parts else None
-        votes = self._votes(vector, now_us() if as_of_us is None else as_of_us) if "graph" in parts else None
+        as_of_us = now_us() if as_of_us is None else as_of_us
+        votes = self.memory.votes(vector, as_of_us, self._numbers) if "graph" in parts else None
         named = self.find_named(text).artifacts if "name" in parts else frozenset()
         return fuse(self._texts, dense, lexical, votes, [self._numbers[artifact] for artifact in named])
-
-    def _votes(self, vector: NDArray[np.float32], as_of_us: int) -> NDArray[np.float64]:
-        votes = np.zeros(len(self._artifacts))
-        for artifact, vote in self.memory.votes(vector, as_of_us).items():
-            if artifact in self._numbers:
-                votes[self._numbers[artifact]] = vote
-        return votes
 
     def jobs(self, connection: Connection) -> Jobs:
         """The jobs of the snapshot's artifacts, read once."""
@@ -156,7 +150,10 @@ class Engine:
     def vector_of(self, text: str) -> NDArray[np.float32]:
         """The vector of a text, float32 of shape (dimension,), normalised; from the store where it is kept."""
         with self.home.store.reading() as connection:
-            kept = catalogue.load_vector(connection, self.encoder.info.digest, catalogue.vector_key(text))
+            return self._vector(connection, text)
+
+    def _vector(self, connection: Connection, text: str) -> NDArray[np.float32]:
+        kept = catalogue.load_vector(connection, self.encoder.info.digest, catalogue.vector_key(text))
         return self.encoder.encode([text])[0] if kept is None else kept
 
     def search(self, request: SearchRequest) -> SearchResponse:
@@ -173,8 +170,8 @@ class Engine:
         query = replace(query, words=understanding.words)
         asked = widened(request, understanding)
         with self.lock:
-            vector = self.vector_of(query.searched)
             with self.home.store.reading() as connection:
+                vector = self._vector(connection, query.searched)
                 moment = self.memory.moment(connection)
                 chosen = self._choose(connection, query, vector, asked, moment, understanding)
             chosen = replace(chosen, understanding=understanding)
@@ -214,7 +211,7 @@ class Engine:
         judge = Judge(self.snapshot.calibration, named)
         fit = judge.of_all(scored) if asks_words else Fit(True, None)
         if not fit.fits:
-            nearest = self.snapshot.rows[int(scored.rows[scored.parts["dense"].argmax()])].slug
+            nearest = self.snapshot.rows[scored.row_of(int(scored.parts["dense"].argmax()))].slug
             return Chosen((), abstained=True, message=nothing_fits(nearest), confidence=fit.confidence)
         sieve = Sieve(connection, self.artifacts, self.snapshot, request, moment.time_us)
         sifted = sieve.sift(scored)
@@ -226,9 +223,10 @@ class Engine:
             return Chosen((), {}, {}, sifted.dropped_unknown, True, message, confidence=fit.confidence)
         slot = self._explored(connection, query, sifted.kept, request, judge) if asks_words else None
         page = tuple(with_slot(sifted.kept, slot)[request.offset : request.offset + request.limit])
+        artifacts = self.artifacts.read(connection, [each.artifact for each in page])
         is_shown = slot is not None and request.offset < slot.position <= request.offset + len(page)
         return Chosen(
-            page, sifted.artifacts, dropped_unknown=sifted.dropped_unknown,
+            page, artifacts, dropped_unknown=sifted.dropped_unknown,
             message="" if page else "no further results", confidence=fit.confidence, slot=slot if is_shown else None,
         )  # fmt: skip
 

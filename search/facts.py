@@ -60,14 +60,17 @@ class ArtifactFacts:
 
 def read_facts(connection: Connection, artifacts: Sequence[Artifact]) -> dict[str, ArtifactFacts]:
     """Facts of artifacts by id; a claim whose evidence is stale has the flag `stale`."""
-    now = present()
-    found = {}
+    now, found = present(), {}
+    claims: dict[str, list[Claim]] = {}
+    for claim in catalogue.stated_claims_of(connection, [artifact.id for artifact in artifacts]):
+        claims.setdefault(claim.artifact, []).append(claim)
+    with_evidence = artifacts_with_evidence(connection, [artifact.id for artifact in artifacts])
     for artifact in artifacts:
-        deciding = deciding_evidence(connection, artifact.id)
+        deciding = deciding_evidence(connection, artifact.id) if artifact.id in with_evidence else {}
         digest = _newest_digest(deciding)
-        claims = catalogue.stated_claims(connection, artifact.id)
         found[artifact.id] = ArtifactFacts(
-            artifact, tuple(_report(claim, deciding.get(claim.id), now, digest) for claim in claims)
+            artifact,
+            tuple(_report(claim, deciding.get(claim.id), now, digest) for claim in claims.get(artifact.id, ())),
         )
     return found
 

@@ -12,7 +12,6 @@ from graph.constants import INTENT_SIMILARITY
 from graph.digest import text_digest
 from graph.vote_table import Column
 from indexer.vectors import inner_products
-from search.fusion import vote_weights
 
 
 @dataclass(frozen=True)
@@ -58,21 +57,22 @@ class KnownIntents:
     def __init__(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
         """Takes ids, and vectors of shape (ids, dimension), normalised; (0, 0) for none."""
         self.ids: list[str] = []
-        self._numbers: dict[str, int] = {}
+        self.numbers: dict[str, int] = {}
+        """The place of each id in `ids`."""
         self._vectors = Column(np.float32, vectors.shape[1] or None)
         self._cosines: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
         for intent, vector in zip(ids, vectors, strict=True):
             self.add(intent, vector)
 
     def __contains__(self, intent: object) -> bool:
-        return intent in self._numbers
+        return intent in self.numbers
 
     def add(self, intent: str, vector: NDArray[np.float32]) -> None:
         """Add an intent, if it is not known."""
-        if intent not in self._numbers:
+        if intent not in self.numbers:
             if not self.ids:
                 self._vectors = Column(np.float32, len(vector))
-            self._numbers[intent] = len(self.ids)
+            self.numbers[intent] = len(self.ids)
             self.ids.append(intent)
             self._vectors.append(vector)
             self._cosines = None
@@ -88,8 +88,3 @@ class KnownIntents:
     def assign(self, vector: NDArray[np.float32], vector_key: str) -> AssignedIntent:
         """The intent of a query; see `assign_intent`."""
         return _assign(vector_key, self.ids, self.cosines(vector))
-
-    def near(self, vector: NDArray[np.float32]) -> tuple[list[str], NDArray[np.float64]]:
-        """Ids of the intents near a query, and the weights with which they vote; see `vote_weights`."""
-        places, weights = vote_weights(self.cosines(vector))
-        return [self.ids[place] for place in places.tolist()], weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,8 +20,10 @@ from graph.store import catalogue, log
 from graph.store.stamp import Stamp, read_stamp
 from graph.vote_table import VoteTable
 from search.explore import Slot
+from search.fusion import vote_weights
 from search.intents import KnownIntents
 from search.outcomes import Caller
+from search.places import Places
 from search.query import Query, Where
 from search.ranking import Scored
 
@@ -91,6 +93,7 @@ class Memory:
         """What the store had when it was looked at last."""
         self._table = VoteTable()
         self._intents = KnownIntents([], np.zeros((0, 0), np.float32))
+        self._places_of_intents, self._places_of_artifacts = Places(), Places()
 
     def moment(self, connection: Connection) -> Moment:
         """Now, after taking in what other processes wrote."""
@@ -118,8 +121,10 @@ class Memory:
             self._intents.add(intent, vector)
         return True
 
-    def votes(self, vector: NDArray[np.float32], as_of_us: int) -> dict[str, float]:
-        """Votes of the intents nearest to a query's vector, by artifact, in (-1, 1).
+    def votes(
+        self, vector: NDArray[np.float32], as_of_us: int, numbers: Mapping[str, int]
+    ) -> NDArray[np.float64] | None:
+        """Votes of the intents near a query, float64 (artifacts,), in (-1, 1); None where nobody voted for anything.
 
         Parameters
         ----------
@@ -127,13 +132,20 @@ class Memory:
             Shape (dimension,), float32, normalised.
         as_of_us : int
             The time at which outcomes are weighed.
+        numbers : mapping
+            The number of each artifact that is searched, from 0: where its votes stand.
         """
-        if not self.fold.votes:
-            return {}
-        self._table.follow(self.fold)
-        found = self._table.near(*self._intents.near(vector), as_of_us)
-        ids = self._table.ids
-        return {ids[number]: float(found[number]) for number in np.flatnonzero(found).tolist()}
+        table = self._table
+        table.follow(self.fold)
+        if not table.ids:
+            return None
+        places = self._places_of_intents.of(table.intent_ids, self._intents.numbers)
+        cosines = np.append(self._intents.cosines(vector), np.float32(-1.0))  # what is not known is not near
+        found = table.near(vote_weights(cosines[places]), as_of_us)
+        places = self._places_of_artifacts.of(table.ids, numbers)
+        votes = np.zeros(len(numbers) + 1)
+        votes[places] = found  # the last place takes those that are not searched
+        return votes[:-1]
 
     def record(
         self, request: SearchRequest, query: Query, vector: NDArray[np.float32], delivery: Delivery

@@ -55,6 +55,8 @@ class Sieve:
         of the page.
         """
         request, found, candidates = self.request, Sifted(), Candidates(self.connection)
+        if not (request.where or request.policy or request.rejected):
+            return Sifted(scored.top(max(request.offset + request.limit, EXPLORE_DEPTH)))
         rejected = [catalogue.find_artifact(self.connection, name) for name in request.rejected]
         end = request.offset + request.limit
         wanted = max(end, EXPLORE_DEPTH)
