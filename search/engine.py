@@ -223,10 +223,9 @@ class Engine:
             return Chosen((), {}, {}, sifted.dropped_unknown, True, message, confidence=fit.confidence)
         slot = self._explored(connection, query, sifted.kept, request, judge) if asks_words else None
         page = tuple(with_slot(sifted.kept, slot)[request.offset : request.offset + request.limit])
-        artifacts = self.artifacts.read(connection, [each.artifact for each in page])
         is_shown = slot is not None and request.offset < slot.position <= request.offset + len(page)
         return Chosen(
-            page, artifacts, dropped_unknown=sifted.dropped_unknown,
+            page, sieve.artifacts_of(page, sifted), dropped_unknown=sifted.dropped_unknown,
             message="" if page else "no further results", confidence=fit.confidence, slot=slot if is_shown else None,
         )  # fmt: skip
 

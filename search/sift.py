@@ -28,7 +28,7 @@ _WIDEN_DEPTH: Final = 200
 
 @dataclass
 class Sifted:
-    """What is left, best first, its artifacts by id, and how many were left out because nobody knows."""
+    """What is left, best first, how many were left out as unknown, and the artifacts by id where they were read."""
 
     kept: list[Scored] = field(default_factory=list)
     artifacts: dict[str, Artifact] = field(default_factory=dict)
@@ -97,6 +97,10 @@ class Sieve:
         drops = [(limit, len(slugs), slugs[0]) for limit, slugs in kept_out.items()]
         best = artifacts[near[0].artifact].slug if near else ""
         return sorted(drops, key=lambda drop: (-drop[1], drop[0])), best
+
+    def artifacts_of(self, page: Sequence[Scored], sifted: Sifted) -> dict[str, Artifact]:
+        """The artifacts of a page by id, read where sifting did not need to."""
+        return sifted.artifacts or dict(self.cache.read(self.connection, [each.artifact for each in page]))
 
     def words(self) -> str:
         """What was asked, in words."""
