@@ -56,6 +56,7 @@ battery: $(INSTALLED)
 	@$(BIN)/python benchmarks/match_graph/speed.py --write
 	@$(BIN)/python benchmarks/replay/directory_log.py
 	@$(BIN)/python benchmarks/retrieval/apibench.py ../shared/data/apibench
+	@$(BIN)/python benchmarks/retrieval/confidence.py ../shared/data --write
 
 clean:
 	rm -rf $(VENV) .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

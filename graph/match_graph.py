@@ -68,6 +68,8 @@ class Fold:
     outcomes: dict[tuple[str, str, str, int], Vote] = field(default_factory=dict)
     same: Identities = field(default_factory=Identities)
     votes: dict[tuple[str, str, str], Vote] = field(default_factory=dict, compare=False, repr=False)
+    changed: list[tuple[str, str, str]] = field(default_factory=list, compare=False, repr=False)
+    """Keys of `votes` in the order in which they changed, so that who follows them need not look at all."""
     _by_artifact: dict[str, dict[tuple[str, str, int], Vote]] = field(default_factory=dict, compare=False, repr=False)
     _by_intent: dict[str, set[str]] = field(default_factory=dict, compare=False, repr=False)
 
@@ -123,10 +125,16 @@ class Fold:
             strongest = self.votes.get(key[:3])
             if strongest is None or vote.strength < strongest.strength:
                 self.votes[key[:3]] = vote
+                self.changed.append(key[:3])
 
     def votes_on(self, artifact: str) -> list[Vote]:
         """All outcomes kept for an artifact, merges resolved, in no particular order; `weigh_votes` picks the votes."""
         return [self._resolved(vote) for vote in self._by_artifact.get(artifact, {}).values()]
+
+    def is_chosen(self, artifact: str) -> bool:
+        """Whether anyone ever selected an artifact or had success with it."""
+        votes = self._by_artifact.get(artifact, {})
+        return any(vote.outcome in ("select", "success") for vote in votes.values())
 
     def _resolved(self, vote: Vote) -> Vote:
         same = self.same

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -12,40 +13,46 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from graph.artifacts import Artifact
-from graph.constants import ABSTAIN_BELOW
+from graph.constants import EXPLORE_DEPTH
 from graph.events import Actor, Operation, SearchEvent, now_us
 from graph.home import Home
-from graph.policy import POLICIES, Policy, objections, standings_of
+from graph.policy import POLICIES, Policy
 from graph.responses import ReadPart, Result, SearchResponse, Understood
 from graph.store import catalogue
-from graph.store.evidence import deciding_evidence
 from indexer.snapshot import Snapshot, open_snapshot
 from inference.embedder import Encoder, open_encoder
 from search.artifact_cache import ArtifactCache
-from search.copies import is_copy
-from search.facts import Candidates, read_facts, verdict_words
-from search.fusion import PARTS, Scored, fuse
+from search.confidence import UNCALIBRATED, Fit, Judge, nothing_fits, nothing_left
+from search.explore import Slot, draw_slot, with_slot
+from search.facts import FactsCache, verdict_words
+from search.fusion import PARTS, Texts, fuse
 from search.jobs import Jobs
-from search.memory import Delivery, Memory, Moment, SearchRequest
+from search.memory import Delivery, Memory, Moment, SearchRequest, explored_before
 from search.outcomes import Caller
-from search.query import Query, holds, read_limits, read_query
+from search.query import Query, read_limits, read_query
 from search.query.language import has_only_stop_words
 from search.query.names import Named, NameIndex
 from search.query.understand import Understanding, conflict, understand
+from search.ranking import Ranking, Scored
 from search.ranks import RankCache
+from search.sift import Sieve, is_allowed
 from search.tokens import make_token
 from search.why import explain_match
 
 LOCAL: Final = Caller("cli", Actor(id="local"))
 """The caller of the command line and of the demo."""
-_FILTER_CHUNK: Final = 50
+_NAMED_KEPT: Final = 256
+"""So many texts are remembered with what they name: one search asks several times."""
+BLIND_PARTS: Final = tuple(part for part in PARTS if part != "graph")
+"""What is added up where the log is not to count."""
 
 
 @dataclass(frozen=True)
 class Chosen:
     """What a search found, before it is recorded; `reasons` by artifact id replace the engine's own `why`.
 
-    `understanding` is what was read from the query, `differences` what a difference asks for.
+    `understanding` is what was read from the query, `differences` what a difference asks for, `slot` what was drawn to
+    be explored where it is on the page.
     """
 
     page: tuple[Scored, ...]
@@ -56,6 +63,8 @@ class Chosen:
     message: str = ""
     understanding: Understanding | None = None
     differences: tuple[str, ...] = ()
+    confidence: float | None = None
+    slot: Slot | None = None
 
 
 class Engine:
@@ -71,11 +80,14 @@ class Engine:
 
     def __init__(self, home: Home, encoder: Encoder | None = None) -> None:
         self.home = home
-        self.encoder = encoder or open_encoder(home.settings.encoder, threads=home.settings.threads, home=home.path)
+        chosen = home.settings
+        self.encoder = encoder or open_encoder(
+            chosen.encoder, threads=chosen.threads, home=home.path, runtime=chosen.encoder_runtime
+        )
         self.snapshot: Snapshot = open_snapshot(home.snapshots, encoder=self.encoder.info)
         self.memory = Memory(home, self.encoder.info.digest)
         self.artifacts = ArtifactCache()
-        self._ranks = RankCache(home)
+        self._ranks, self._facts = RankCache(home), FactsCache()
         self.lock = threading.RLock()
         """Held while the log's memory is read and written; one thread may take it again."""
         self._artifacts = sorted({row.artifact for row in self.snapshot.rows})
@@ -83,7 +95,9 @@ class Engine:
         self._numbers = position
         self._jobs: Jobs | None = None
         self._owners = np.array([position[row.artifact] for row in self.snapshot.rows], np.int64)
+        self._texts = Texts(self._artifacts, self._owners)
         self.names = NameIndex((row.artifact, row.slug, row.name) for row in self.snapshot.rows)
+        self._named = lru_cache(maxsize=_NAMED_KEPT)(lambda text: self.names.find(text, self.snapshot.knows))
 
     def score(
         self,
@@ -92,7 +106,7 @@ class Engine:
         *,
         as_of_us: int | None = None,
         parts: Sequence[str] = PARTS,
-    ) -> list[Scored]:
+    ) -> Ranking:
         """Every artifact of the snapshot with its fused score, best first; records nothing.
 
         Parameters
@@ -108,9 +122,16 @@ class Engine:
         """
         dense = self.snapshot.cosines(vector) if "dense" in parts else None
         lexical = self.snapshot.lexical(text) if "lexical" in parts else None
-        votes = self.memory.votes(vector, now_us() if as_of_us is None else as_of_us) if "graph" in parts else {}
+        votes = self._votes(vector, now_us() if as_of_us is None else as_of_us) if "graph" in parts else None
         named = self.find_named(text).artifacts if "name" in parts else frozenset()
-        return fuse(self._artifacts, self._owners, dense, lexical, votes, named)
+        return fuse(self._texts, dense, lexical, votes, [self._numbers[artifact] for artifact in named])
+
+    def _votes(self, vector: NDArray[np.float32], as_of_us: int) -> NDArray[np.float64]:
+        votes = np.zeros(len(self._artifacts))
+        for artifact, vote in self.memory.votes(vector, as_of_us).items():
+            if artifact in self._numbers:
+                votes[self._numbers[artifact]] = vote
+        return votes
 
     def jobs(self, connection: Connection) -> Jobs:
         """The jobs of the snapshot's artifacts, read once."""
@@ -134,10 +155,9 @@ class Engine:
 
     def vector_of(self, text: str) -> NDArray[np.float32]:
         """The vector of a text, float32 of shape (dimension,), normalised; from the store where it is kept."""
-        key = catalogue.vector_key(text)
         with self.home.store.reading() as connection:
-            kept = catalogue.load_vectors(connection, self.encoder.info.digest, [key])
-        return kept[key] if key in kept else self.encoder.encode([text])[0]
+            kept = catalogue.load_vector(connection, self.encoder.info.digest, catalogue.vector_key(text))
+        return self.encoder.encode([text])[0] if kept is None else kept
 
     def search(self, request: SearchRequest) -> SearchResponse:
         """The answer to a query: recorded, with a token per result.
@@ -169,7 +189,7 @@ class Engine:
 
     def find_named(self, text: str) -> Named:
         """The artifacts that a query names, exactly or but for its spelling."""
-        return self.names.find(text, lambda word: bool(self.snapshot.lexical(word).any()))
+        return self._named(text)
 
     def deliver_different(
         self, request: SearchRequest, query: Query, chosen: Chosen, moment: Moment, target: str
@@ -182,68 +202,57 @@ class Engine:
         self, connection: Connection, query: Query, vector: NDArray[np.float32], request: SearchRequest, moment: Moment,
         understanding: Understanding,
     ) -> Chosen:  # fmt: skip
-        scored = self.score(query.searched, vector, as_of_us=moment.time_us)
+        parts = BLIND_PARTS if request.blind else PARTS
+        scored = self.score(query.searched, vector, as_of_us=moment.time_us, parts=parts)
         if not scored:
             return Chosen((), abstained=True, message="the index is empty: ingest something and build")
         asks_words = bool(understanding.words)  # limits alone are satisfied, whatever the words
         refused = conflict(request.where) or (_says_nothing(query, scored) if asks_words else "")
         if refused:
-            return Chosen((), abstained=True, message=refused)
-        if asks_words and not _fits(scored):
-            return Chosen((), abstained=True, message="nothing here fits: use other words, or ingest more sources")
-        found, artifacts, dropped = self._filter(connection, scored, request, moment)
-        if asks_words and found and not _fits(found):
-            fits = f"nothing that satisfies {_asked(request)} fits{_listed(request)}"
-            message = f"{fits}: widen what you ask for, or use other words"
-            return Chosen((), dropped_unknown=dropped, abstained=True, message=message)
-        page = tuple(found[request.offset :])
-        if page:
-            return Chosen(page, artifacts, dropped_unknown=dropped)
-        message = "no further results" if found else _none_left(request)
-        return Chosen((), artifacts, dropped_unknown=dropped, abstained=not found, message=message)
+            return Chosen((), abstained=True, message=refused, confidence=0.0)
+        named = self.find_named(query.searched) if scored.parts["name"].any() else Named()
+        judge = Judge(self.snapshot.calibration, named)
+        fit = judge.of_all(scored) if asks_words else Fit(True, None)
+        if not fit.fits:
+            nearest = self.snapshot.rows[int(scored.rows[scored.parts["dense"].argmax()])].slug
+            return Chosen((), abstained=True, message=nothing_fits(nearest), confidence=fit.confidence)
+        sieve = Sieve(connection, self.artifacts, self.snapshot, request, moment.time_us)
+        sifted = sieve.sift(scored)
+        if asks_words and (request.where or request.policy or request.rejected):
+            fit = judge.of(sifted.kept[:EXPLORE_DEPTH])
+        if not sifted.kept or not fit.fits:
+            drops, best = sieve.keeps_out(scored, judge.fits if asks_words else lambda _: True)
+            message = nothing_left(sieve.words(), is_fit=not sifted.kept, drops=drops, fallback=best)
+            return Chosen((), {}, {}, sifted.dropped_unknown, True, message, confidence=fit.confidence)
+        slot = self._explored(connection, query, sifted.kept, request, judge) if asks_words else None
+        page = tuple(with_slot(sifted.kept, slot)[request.offset : request.offset + request.limit])
+        is_shown = slot is not None and request.offset < slot.position <= request.offset + len(page)
+        return Chosen(
+            page, sifted.artifacts, dropped_unknown=sifted.dropped_unknown,
+            message="" if page else "no further results", confidence=fit.confidence, slot=slot if is_shown else None,
+        )  # fmt: skip
 
-    def _filter(
-        self, connection: Connection, scored: Sequence[Scored], request: SearchRequest, moment: Moment
-    ) -> tuple[list[Scored], dict[str, Artifact], int]:
-        """The first, up to the page's end, that satisfy conditions and policy; artifacts; how many dropped as unknown.
-
-        The snapshot's own policy was applied when it was built; only one that is asked for by name is judged here.
-        """
-        kept: list[Scored] = []
-        known: dict[str, Artifact] = {}
-        candidates = Candidates(connection)
-        rejected = [catalogue.find_artifact(connection, name) for name in request.rejected]
-        dropped, wanted = 0, request.offset + request.limit
-        for chunk in _chunks(scored, max(wanted, _FILTER_CHUNK)):
-            artifacts = self.artifacts.read(connection, [s.artifact for s in chunk])
-            for candidate in chunk:
-                artifact = artifacts[candidate.artifact]
-                if any(is_copy(artifact, unwanted) for unwanted in rejected):
-                    continue
-                judged = candidates.of(artifact)
-                answers = [holds(condition, judged) for condition in request.where]
-                dropped += None in answers and False not in answers
-                if all(answers) and self.is_allowed(connection, artifact, candidate, request.policy, moment.time_us):
-                    kept.append(candidate)
-                    known[artifact.id] = artifact
-                    if len(kept) == wanted:
-                        return kept, known, dropped
-        return kept, known, dropped
+    def _explored(
+        self, connection: Connection, query: Query, found: Sequence[Scored], request: SearchRequest, judge: Judge
+    ) -> Slot | None:
+        """What is explored: on a further page what the first one explored, else what is drawn."""
+        if not request.explore or request.blind:
+            return None
+        if request.parent is not None:
+            return explored_before(connection, request.parent, query.text)
+        chosen = self.memory.fold.is_chosen
+        return draw_slot(
+            found, request.limit, lambda each: judge.fits(each) and not chosen(each.artifact), query.searched,
+            self.snapshot.id,
+        )  # fmt: skip
 
     def is_allowed(
-        self,
-        connection: Connection,
-        artifact: Artifact,
-        candidate: Scored,
-        policy: Policy | None,
+        self, connection: Connection, artifact: Artifact, candidate: Scored, policy: Policy | None,
         as_of_us: int | None = None,
-    ) -> bool:
+    ) -> bool:  # fmt: skip
         """Whether a policy has nothing against the capability that matched."""
-        if policy is None:
-            return True
         capability = self.snapshot.rows[candidate.row].capability
-        standings = standings_of(artifact, capability, deciding_evidence(connection, artifact.id))
-        return not objections(policy, artifact, capability, standings, now_us() if as_of_us is None else as_of_us)
+        return is_allowed(connection, artifact, capability, policy, now_us() if as_of_us is None else as_of_us)
 
     def _deliver(
         self, request: SearchRequest, query: Query, vector: NDArray[np.float32], chosen: Chosen, operation: Operation,
@@ -251,19 +260,22 @@ class Engine:
     ) -> SearchResponse:  # fmt: skip
         uris = {scored.artifact: self.snapshot.rows[scored.row].uri for scored in chosen.page}
         policy = request.policy.name if request.policy else self.snapshot.manifest.policy
-        delivery = Delivery(operation, moment, self.snapshot.id, chosen.page, uris, policy, chosen.abstained, target)
+        delivery = Delivery(
+            operation, moment, self.snapshot.id, chosen.page, uris, policy, chosen.abstained, target, chosen.slot
+        )  # fmt: skip
         event, seq = self.memory.record(request, query, vector, delivery)
         understood = self._understood(request, query, chosen)
         return SearchResponse(
             search_id=event.id, query=query.text, understood=understood, abstained=chosen.abstained,
-            message=chosen.message, snapshot=self.snapshot.id, event_seq=seq,
-            results=tuple(self._results(chosen, event, seq)), dropped_unknown=chosen.dropped_unknown,
+            message=chosen.message, confidence=chosen.confidence, snapshot=self.snapshot.id, event_seq=seq,
+            results=tuple(self._results(chosen, event)), dropped_unknown=chosen.dropped_unknown,
         )  # fmt: skip
 
     def _understood(self, request: SearchRequest, query: Query, chosen: Chosen) -> Understood:
         read = chosen.understanding or Understanding(query.text)
         named = self.find_named(query.searched) if chosen.understanding else Named()
         corrected = (f"no artifact is called {query.searched[:60]!r}: taken for {named.corrected!r}",)
+        uncalibrated = () if self.snapshot.calibration or not self.snapshot.rows else (UNCALIBRATED,)
         return Understood(
             text=query.text, where=tuple(str(condition) for condition in request.where), cut=query.cut,
             name=next((s.artifact for s in chosen.page if s.parts.get("name")), None),
@@ -271,22 +283,25 @@ class Engine:
             searched=query.searched if read.words else "",
             read=tuple(ReadPart(words=part.words, condition=str(part.where)) for part in read.read),
             policy=request.policy.name if request.policy else None, rejected=request.rejected,
-            differences=chosen.differences, notes=(*(() if named.is_exact else corrected), *read.notes),
+            differences=chosen.differences, switches=request.switches,
+            notes=(*(() if named.is_exact else corrected), *read.notes, *uncalibrated),
         )  # fmt: skip
 
-    def _results(self, chosen: Chosen, event: SearchEvent, seq: int) -> Iterator[Result]:
-        with self.home.store.reading() as connection:
-            facts = read_facts(connection, [chosen.artifacts[s.artifact] for s in chosen.page])
-            ranks = self._ranks.read(connection, seq)
+    def _results(self, chosen: Chosen, event: SearchEvent) -> Iterator[Result]:
+        facts = self._facts.read(
+            self.home.store, self.memory.stamp, [chosen.artifacts[each.artifact] for each in chosen.page]
+        )
+        ranks = self._ranks.read(self.memory.stamp, self.memory.fold)
         for scored, delivered in zip(chosen.page, event.results, strict=True):
-            row, known, rank = self.snapshot.rows[scored.row], facts[scored.artifact], ranks.get(scored.artifact)
+            row, known = self.snapshot.rows[scored.row], facts[scored.artifact]
             yield Result(
                 position=delivered.position, artifact=scored.artifact, slug=known.artifact.slug,
                 name=known.artifact.name, type=known.artifact.type, capability=row.capability, uri=row.uri,
-                score=scored.score, parts=scored.parts, rank=rank.rank if rank else None,
+                score=scored.score, parts=scored.parts, rank=ranks.rank(scored.artifact),
                 verdicts=known.verdicts, runs=verdict_words(known.runs(row.capability)),
                 why=chosen.reasons.get(scored.artifact) or explain_match(known, row.capability, self.memory.fold),
                 token=make_token(self.home, event.id, delivered.position),
+                exploration=chosen.slot is not None and chosen.slot.position == delivered.position,
             )  # fmt: skip
 
 
@@ -295,37 +310,14 @@ def open_engine(home: Home, encoder: Encoder | None = None) -> Engine:
     return Engine(home, encoder)
 
 
-def _fits(scored: Sequence[Scored]) -> bool:
-    """Whether any is near enough to the query, or named by it."""
-    return any(s.parts["dense"] >= ABSTAIN_BELOW or s.parts["name"] for s in scored)
-
-
-def _none_left(request: SearchRequest) -> str:
-    return f"no artifact satisfies {_asked(request)}{_listed(request)}: widen what you ask for"
-
-
-def _listed(request: SearchRequest) -> str:
-    return f" ({', '.join(map(str, request.where))})" if request.where else ""
-
-
-def _asked(request: SearchRequest) -> str:
-    asked = ["the conditions"] if request.where else []
-    return " and ".join([*asked, f"policy {request.policy.name}"] if request.policy else asked)
-
-
 def widened(request: SearchRequest, understanding: Understanding) -> SearchRequest:
     """The request with the conditions and the policy that the query's own words state."""
     policy = request.policy or (POLICIES[understanding.policy] if understanding.policy else None)
     return replace(request, where=tuple(dict.fromkeys((*request.where, *understanding.where))), policy=policy)
 
 
-def _says_nothing(query: Query, scored: Sequence[Scored]) -> str:
+def _says_nothing(query: Query, scored: Ranking) -> str:
     """One line where the query has stop words alone and is nobody's name; empty where it says something."""
-    if not has_only_stop_words(query.searched) or any(s.parts["name"] for s in scored):
+    if not has_only_stop_words(query.searched) or scored.parts["name"].any():
         return ""
     return "only stop words: say in a few words what the model or tool should do"
-
-
-def _chunks(scored: Sequence[Scored], size: int) -> Iterator[Sequence[Scored]]:
-    for start in range(0, len(scored), size):
-        yield scored[start : start + size]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -99,7 +98,8 @@ def evaluate_search(settings: Settings, files: EvaluateFiles, on_progress: OnPro
 def _evaluate(
     home: Home, files: EvaluateFiles, queries: list[Judged], logged: list[Judged], cases: list[Judged], tell: OnProgress
 ) -> dict[str, Any]:
-    encoder = open_encoder(home.settings.encoder, threads=home.settings.threads)
+    chosen = home.settings
+    encoder = open_encoder(chosen.encoder, threads=chosen.threads, home=home.path, runtime=chosen.encoder_runtime)
     report = ingest(home, [files.catalog], kind="catalogue", on_progress=tell)
     if report.rejected:
         raise report.rejected[0]
@@ -215,15 +215,18 @@ def _rank_all(
 ) -> dict[str, _Scores]:  # fmt: skip
     with engine.home.store.reading() as connection:
         engine.memory.refresh(connection)
-        line = _catalogue_order(connection)
+        added = _catalogue_order(connection)
     scores = {name: _Scores() for name in names}
     as_of = now_us()
+    places: NDArray[np.int64] | None = None
     for number, judged in enumerate(queries, start=1):
         text = read_query(judged.text).text
         for name in names:
             scored = engine.score(text, vectors[text], parts=SETS[name], as_of_us=as_of)
-            ranked = heapq.nsmallest(_DEPTH, scored, key=lambda item: (-item.score, line[item.artifact]))
-            scores[name].add([item.artifact for item in ranked], judged.rel)
+            if places is None:
+                places = np.array([added[artifact] for artifact in scored.artifacts], np.int64)
+            first = np.lexsort((places, -scored.total))[:_DEPTH]
+            scores[name].add([scored.artifacts[i] for i in first.tolist()], judged.rel)
         tell(Progress("search", number, len(queries)))
     return scores
 

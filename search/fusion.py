@@ -1,118 +1,104 @@
-"""One fused score whose parts are shown. Pure functions on arrays and dictionaries."""
+"""One fused score whose parts are shown. Pure functions on arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graph.constants import LEXICAL_WEIGHT, VOTE_LEAST_SIMILARITY, VOTE_TEMPERATURE, VOTE_WEIGHT
+from search.ranking import Ranking
 
 NAME_BONUS: Final = 1.0
 """Added where the query is an artifact's name: an exact name comes first."""
 PARTS: Final = ("dense", "lexical", "graph", "name")
 
 
-@dataclass(frozen=True)
-class Scored:
-    """One artifact with its fused score: the sum of `parts`. `row` is its row of the largest cosine."""
-
-    artifact: str
-    row: int
-    score: float
-    parts: dict[str, float]
-
-
-def best_rows(owners: NDArray[np.int64], values: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """The row of the largest value of each owner, int64 of shape (count,); the first row where values tie.
+class Texts:
+    """Which rows are whose: the best row of each artifact without sorting rows at every query.
 
     Parameters
     ----------
+    artifacts : sequence of str
+        Artifact ids, sorted, each once.
     owners : ndarray
-        Shape (rows,), int64: the owner of each row, 0 to count - 1; every owner has a row.
-    values : ndarray
-        Shape (rows,).
-    count : int
-        Number of owners.
+        Shape (rows,), int64: the number of each row's artifact; every artifact has a row.
     """
-    order = np.lexsort((np.arange(len(values)), -values, owners))
-    first = np.searchsorted(owners[order], np.arange(count))
-    return order[first].astype(np.int64)
+
+    def __init__(self, artifacts: Sequence[str], owners: NDArray[np.int64]) -> None:
+        self.artifacts = artifacts
+        self._rows = np.argsort(owners, kind="stable").astype(np.int64)
+        self._counts = np.bincount(owners, minlength=len(artifacts))
+        self._starts = np.concatenate([[0], np.cumsum(self._counts)[:-1]]) if len(artifacts) else np.zeros(0, np.int64)
+        self._places = np.arange(len(owners))
+
+    def best(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The largest value of each artifact's rows, float32 (artifacts,); `values` has shape (rows,)."""
+        if not len(self.artifacts):
+            return np.zeros(0, np.float32)
+        return np.asarray(np.maximum.reduceat(values[self._rows], self._starts))
+
+    def best_rows(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
+        """The row of the largest value of each artifact, int64 (artifacts,); the first row where values tie."""
+        if not len(self.artifacts):
+            return np.zeros(0, np.int64)
+        sorted_values = values[self._rows]
+        largest = np.repeat(np.maximum.reduceat(sorted_values, self._starts), self._counts)
+        places = np.where(sorted_values == largest, self._places, len(values))
+        return self._rows[np.minimum.reduceat(places, self._starts)]
 
 
-def intent_similarities(
-    vector: NDArray[np.float32], intents: Sequence[str], vectors: NDArray[np.float32]
-) -> dict[str, float]:
-    """The intents near a query and their weight, exp((cosine - 1) / temperature), in (0, 1].
+def vote_weights(cosines: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The intents near a query, int64 (k,), and their weights exp((cosine - 1) / temperature), float64 (k,) in (0, 1].
 
     All of them, however many: a cut after the nearest few would let one actor push others' intents out, and the
     bound on one actor (docs/formulas.md) would not hold.
 
     Parameters
     ----------
-    vector : ndarray
-        Shape (dimension,), normalised.
-    intents : sequence of str
-        Ids, in the order of the rows of `vectors`.
-    vectors : ndarray
-        Shape (intents, dimension), normalised.
+    cosines : ndarray
+        Shape (intents,), float32: the cosine of the query with each intent.
     """
-    if not intents:
-        return {}
-    cosines = np.minimum(vectors @ vector, 1.0)
-    weights = np.exp((cosines - 1.0) / VOTE_TEMPERATURE)
-    return {intents[i]: float(weights[i]) for i in np.flatnonzero(cosines >= VOTE_LEAST_SIMILARITY).tolist()}
+    near = np.flatnonzero(cosines >= VOTE_LEAST_SIMILARITY).astype(np.int64)
+    return near, np.exp((np.minimum(cosines[near], 1.0) - 1.0) / VOTE_TEMPERATURE).astype(np.float64)
 
 
 def fuse(
-    artifacts: Sequence[str],
-    owners: NDArray[np.int64],
+    texts: Texts,
     dense: NDArray[np.float32] | None,
     lexical: NDArray[np.float32] | None,
-    votes: Mapping[str, float],
-    named: frozenset[str] = frozenset(),
-) -> list[Scored]:
+    votes: NDArray[np.float64] | None = None,
+    named: Collection[int] = (),
+) -> Ranking:
     """All artifacts with their fused score, best first, ties by id.
 
     Score = cosine of the best row + 0.3 · BM25 of the best row / largest BM25 + 0.4 · votes + 1 if named.
 
     Parameters
     ----------
-    artifacts : sequence of str
-        Artifact ids; `owners` are positions in it.
-    owners : ndarray
-        Shape (rows,), int64.
+    texts : Texts
+        The artifacts and their rows.
     dense, lexical : ndarray or None
-        Shape (rows,), cosine and BM25 of every row; None leaves the part out.
-    votes : mapping
-        Votes of the nearest intents by artifact, at most 1 in size; absent is 0.
-    named : frozenset of str
-        Artifacts whose name is the query.
+        Shape (rows,), cosine and BM25 of every row; None leaves the part out. One of the two must be given.
+    votes : ndarray, optional
+        Shape (artifacts,), float64: votes of the nearest intents, at most 1 in size; none count 0.
+    named : collection of int
+        Numbers of the artifacts whose name is the query.
     """
-    count = len(artifacts)
-    zeros = np.zeros(count)
-    rows = best_rows(owners, dense if dense is not None else _given(lexical), count) if count else np.zeros(0, np.int64)
+    zeros = np.zeros(len(texts.artifacts))
+    rows = texts.best_rows(dense if dense is not None else _given(lexical))
     cosine = zeros if dense is None else dense[rows].astype(np.float64)
     words = zeros
-    if lexical is not None and count:
-        best = lexical[best_rows(owners, lexical, count)].astype(np.float64)
+    if lexical is not None:
+        best = texts.best(lexical).astype(np.float64)
         weight = 1.0 if dense is None else LEXICAL_WEIGHT
-        words = weight * best / best.max() if best.max() > 0 else zeros
-    graph_part = np.array([VOTE_WEIGHT * votes.get(artifact, 0.0) for artifact in artifacts])
-    name_part = np.array([NAME_BONUS if artifact in named else 0.0 for artifact in artifacts])
-    total = cosine + words + graph_part + name_part
-    order = sorted(range(count), key=lambda i: (-total[i], artifacts[i]))
-    return [
-        Scored(
-            artifacts[i], int(rows[i]), float(total[i]),
-            {"dense": float(cosine[i]), "lexical": float(words[i]),
-             "graph": float(graph_part[i]), "name": float(name_part[i])},
-        )
-        for i in order
-    ]  # fmt: skip
+        words = weight * best / best.max() if best.any() else zeros
+    name_part = zeros.copy()
+    name_part[list(named)] = NAME_BONUS
+    graph_part = zeros if votes is None else VOTE_WEIGHT * votes
+    return Ranking(texts.artifacts, rows, {"dense": cosine, "lexical": words, "graph": graph_part, "name": name_part})
 
 
 def _given(values: NDArray[np.float32] | None) -> NDArray[np.float32]:

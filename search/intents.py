@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from graph.constants import INTENT_SIMILARITY
 from graph.digest import text_digest
+from graph.vote_table import Column
+from indexer.vectors import inner_products
+from search.fusion import vote_weights
 
 _BLOCK: Final = 8_192
 
@@ -50,11 +53,18 @@ def assign_intent(
     near : ndarray, optional
         Ascending rows among which the nearest is, if it is near enough: what `near_intents` gives; default all.
     """
-    if len(intents):
-        rows = near_intents(vector[None, :], vectors)[0] if near is None else near
-        cosines = [_cosine(vector, vectors[row]) for row in rows]
-        if cosines and max(cosines) >= INTENT_SIMILARITY:
-            return AssignedIntent(intents[int(rows[cosines.index(max(cosines))])], new=False)
+    if near is None:
+        near = near_intents(vector[None, :], vectors)[0] if len(intents) else np.zeros(0, np.int64)
+    return _assign(vector, vector_key, intents, vectors, near)
+
+
+def _assign(
+    vector: NDArray[np.float32], vector_key: str, intents: Sequence[str], vectors: NDArray[np.float32],
+    rows: NDArray[np.int64],
+) -> AssignedIntent:  # fmt: skip
+    cosines = [_cosine(vector, vectors[row]) for row in rows]
+    if cosines and max(cosines) >= INTENT_SIMILARITY:
+        return AssignedIntent(intents[int(rows[cosines.index(max(cosines))])], new=False)
     return AssignedIntent("in_" + text_digest(vector_key)[:16], new=True)
 
 
@@ -66,16 +76,66 @@ def near_intents(queries: NDArray[np.float32], vectors: NDArray[np.float32]) -> 
     queries, vectors : ndarray
         Shapes (queries, dimension) and (intents, dimension), float32, normalised.
     """
-    # A product of so many single-precision terms, whatever their order, is off by less (Higham 2002, section 3.1).
-    least = INTENT_SIMILARITY - queries.shape[1] * 2.0**-23
     found: list[list[NDArray[np.int64]]] = [[] for _ in queries]
     for start in range(0, len(vectors), _BLOCK):
-        near, rows = np.nonzero(queries @ vectors[start : start + _BLOCK].T >= least)
+        near, rows = np.nonzero(queries @ vectors[start : start + _BLOCK].T >= _least(queries.shape[1]))
         for query in np.unique(near):
             found[query].append(rows[near == query] + start)
     return [np.concatenate(each) if each else np.zeros(0, np.int64) for each in found]
 
 
+def _least(dimension: int) -> float:
+    """What a product in single precision is at least where the exact one is `INTENT_SIMILARITY`, in whatever order.
+
+    Source: Higham 2002, "Accuracy and Stability of Numerical Algorithms", section 3.1, with room to spare.
+    """
+    return INTENT_SIMILARITY - dimension * 2.0**-23
+
+
 def _cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     """The product of two normalised vectors, rounded once: single-precision products are exact in double precision."""
     return math.fsum((one.astype(np.float64) * other).tolist())
+
+
+class KnownIntents:
+    """The intents of one encoder with their vectors; one is added without copying the others."""
+
+    def __init__(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        """Takes ids, and vectors of shape (ids, dimension), normalised; (0, 0) for none."""
+        self.ids: list[str] = []
+        self._numbers: dict[str, int] = {}
+        self._vectors = Column(np.float32, vectors.shape[1] or None)
+        self._cosines: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+        for intent, vector in zip(ids, vectors, strict=True):
+            self.add(intent, vector)
+
+    def __contains__(self, intent: object) -> bool:
+        return intent in self._numbers
+
+    def add(self, intent: str, vector: NDArray[np.float32]) -> None:
+        """Add an intent, if it is not known."""
+        if intent not in self._numbers:
+            if not self.ids:
+                self._vectors = Column(np.float32, len(vector))
+            self._numbers[intent] = len(self.ids)
+            self.ids.append(intent)
+            self._vectors.append(vector)
+            self._cosines = None
+
+    def cosines(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The cosine of each intent with a vector, float32 (intents,); remembered for the vector asked last."""
+        if not self.ids:
+            return np.zeros(0, np.float32)
+        if self._cosines is None or self._cosines[0] is not vector:
+            self._cosines = (vector, inner_products(self._vectors.values, vector))
+        return self._cosines[1]
+
+    def assign(self, vector: NDArray[np.float32], vector_key: str) -> AssignedIntent:
+        """The intent of a query; see `assign_intent`."""
+        rows = np.flatnonzero(self.cosines(vector) >= _least(len(vector)))
+        return _assign(vector, vector_key, self.ids, self._vectors.values, rows)
+
+    def near(self, vector: NDArray[np.float32]) -> tuple[list[str], NDArray[np.float64]]:
+        """Ids of the intents near a query, and the weights with which they vote; see `vote_weights`."""
+        places, weights = vote_weights(self.cosines(vector))
+        return [self.ids[place] for place in places.tolist()], weights

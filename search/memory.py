@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,16 @@ from graph.home import Home
 from graph.match_graph import Fold
 from graph.policy import Policy
 from graph.store import catalogue, log
-from graph.weights import neighbour_votes
-from search.fusion import Scored, intent_similarities
-from search.intents import AssignedIntent, assign_intent
+from graph.store.stamp import Stamp, read_stamp
+from graph.vote_table import VoteTable
+from search.explore import Slot
+from search.intents import KnownIntents
 from search.outcomes import Caller
 from search.query import Query, Where
+from search.ranking import Scored
+
+_MOST_NEW: Final = 2_000
+"""More new events than these are not taken in one by one."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,8 @@ class SearchRequest:
 
     `policy` is stricter than what the index was built with, or None for that one; `parent` is the search of which
     this is a further page. `understand` False takes the query as words alone; `rejected` are artifacts that, with
-    their copies, are not wanted.
+    their copies, are not wanted. `explore` False leaves out the exploration slot; `blind` scores without what the log
+    says, and explores nothing.
     """
 
     query: str
@@ -41,11 +48,14 @@ class SearchRequest:
     parent: str | None = None
     understand: bool = True
     rejected: tuple[str, ...] = ()
+    explore: bool = True
+    blind: bool = False
 
     @property
     def switches(self) -> tuple[str, ...]:
         """Options that are not at their default, sorted, as the event keeps them."""
-        return () if self.understand else ("no-understand",)
+        named = {"blind": self.blind, "no-explore": not self.explore, "no-understand": not self.understand}
+        return tuple(name for name, is_set in named.items() if is_set)
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,7 @@ class Delivery:
     policy: str
     abstained: bool
     target: str | None = None
+    slot: Slot | None = None
 
 
 class Memory:
@@ -76,9 +87,10 @@ class Memory:
     def __init__(self, home: Home, encoder: str) -> None:
         self._home, self._encoder = home, encoder
         self.fold = Fold()
-        self._seq = -1
-        self._intents: list[str] = []
-        self._vectors = np.zeros((0, 0), np.float32)
+        self.stamp = Stamp(-1, None, None, 0)
+        """What the store had when it was looked at last."""
+        self._table = VoteTable()
+        self._intents = KnownIntents([], np.zeros((0, 0), np.float32))
 
     def moment(self, connection: Connection) -> Moment:
         """Now, after taking in what other processes wrote."""
@@ -86,12 +98,25 @@ class Memory:
 
     def refresh(self, connection: Connection) -> int:
         """Take in what other processes wrote; the number of the newest event."""
-        seq = log.last_seq(connection)
-        if seq != self._seq:
+        known, now = self.stamp.seq, read_stamp(connection)
+        is_near = 0 <= known <= now.seq <= known + _MOST_NEW
+        if now.seq != known and not (is_near and self._catch_up(connection, known)):
             self.fold = log.read_fold(connection)
-            self._intents, self._vectors = catalogue.intent_vectors(connection, self._encoder)
-            self._seq = seq
-        return seq
+            self._intents = KnownIntents(*catalogue.intent_vectors(connection, self._encoder))
+        self.stamp = now
+        return now.seq
+
+    def _catch_up(self, connection: Connection, seq: int) -> bool:
+        """Whether the events after a number could be taken in one by one; else everything is to be read anew."""
+        events = list(log.read_events(connection, since_seq=seq))
+        named = {event.intent for event in events if isinstance(event, SearchEvent) and event.intent}
+        new = sorted(intent for intent in named if intent not in self._intents)
+        founded = catalogue.vectors_of_intents(connection, self._encoder, new)
+        if not log.take_in(connection, self.fold, events):
+            return False
+        for intent, vector in founded:
+            self._intents.add(intent, vector)
+        return True
 
     def votes(self, vector: NDArray[np.float32], as_of_us: int) -> dict[str, float]:
         """Votes of the intents nearest to a query's vector, by artifact, in (-1, 1).
@@ -105,7 +130,10 @@ class Memory:
         """
         if not self.fold.votes:
             return {}
-        return neighbour_votes(self.fold, intent_similarities(vector, self._intents, self._vectors), as_of_us)
+        self._table.follow(self.fold)
+        found = self._table.near(*self._intents.near(vector), as_of_us)
+        ids = self._table.ids
+        return {ids[number]: float(found[number]) for number in np.flatnonzero(found).tolist()}
 
     def record(
         self, request: SearchRequest, query: Query, vector: NDArray[np.float32], delivery: Delivery
@@ -122,24 +150,19 @@ class Memory:
             counts_synthetic = log.is_throw_away(connection)
             time_us, key = delivery.moment.time_us, catalogue.vector_key(query.searched)
             vector_key = text_digest(key + self._encoder)
-            intent = assign_intent(vector, vector_key, self._intents, self._vectors)
+            intent = self._intents.assign(vector, vector_key)
             event = _event(connection, request, query, delivery, intent.id, vector_key)
-            if counts_synthetic or not event.synthetic:  # what is not counted founds no intent
-                self._keep(connection, intent, vector, key, time_us)
+            founds = intent.new and (counts_synthetic or not event.synthetic)  # what is not counted founds no intent
+            if counts_synthetic or not event.synthetic:
+                catalogue.keep_vector(connection, self._encoder, key, vector)
+            if founds:
+                catalogue.save_intent(connection, intent.id, self._encoder, key, time_us)
             seq = log.append_events(connection, [event])
         self.fold.apply(event, count_synthetic=counts_synthetic)
-        if intent.new and (counts_synthetic or not event.synthetic):
-            known = self._vectors if self._intents else np.zeros((0, len(vector)), np.float32)
-            self._intents, self._vectors = [*self._intents, intent.id], np.vstack([known, vector])
-        self._seq = seq
+        if founds:
+            self._intents.add(intent.id, vector)
+        self.stamp = replace(self.stamp, seq=seq)
         return event, seq
-
-    def _keep(
-        self, connection: Connection, intent: AssignedIntent, vector: NDArray[np.float32], key: str, time_us: int
-    ) -> None:
-        catalogue.save_vectors(connection, self._encoder, {key: vector})
-        if intent.new:
-            catalogue.save_intent(connection, intent.id, self._encoder, key, time_us)
 
 
 def _event(
@@ -153,6 +176,8 @@ def _event(
         query=query.text, redacted=query.redacted, intent=intent, vector_key=vector_key,
         snapshot=delivery.snapshot, filters=tuple(str(condition) for condition in request.where),
         policy=delivery.policy, limit=request.limit, offset=request.offset, abstained=delivery.abstained,
+        exploration_position=delivery.slot.position if delivery.slot else None,
+        exploration_propensity=delivery.slot.propensity if delivery.slot else None,
         target=delivery.target, rejected=request.rejected, switches=request.switches, seen_seq=delivery.moment.seq,
         results=tuple(
             Delivered(
@@ -162,6 +187,16 @@ def _event(
             for i, scored in enumerate(delivery.page)
         ),
     )  # fmt: skip
+
+
+def explored_before(connection: Connection, parent: str, query: str) -> Slot | None:
+    """What page one of a search explored, where it asked the same; None where it explored nothing."""
+    page = log.read_event(connection, parent)
+    first = log.read_event(connection, page.root) if isinstance(page, SearchEvent) else None
+    if not isinstance(first, SearchEvent) or first.query != query or first.exploration_position is None:
+        return None
+    drawn = [each.artifact for each in first.results if each.position == first.exploration_position]
+    return Slot(first.exploration_position, drawn[0], first.exploration_propensity or 1.0) if drawn else None
 
 
 def _root(connection: Connection, parent: str) -> tuple[str, frozenset[str]]:

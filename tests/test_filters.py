@@ -103,7 +103,8 @@ def test_all_that_satisfies_and_nothing_else(many: Engine, conditions: list[str]
 def test_pages_add_up(many: Engine) -> None:
     where = read_where(["offline=true"])
     pages = [
-        many.search(SearchRequest("classify photos", LOCAL, 7, offset, where)).results for offset in range(0, 28, 7)
+        many.search(SearchRequest("classify photos", LOCAL, 7, offset, where, explore=False)).results
+        for offset in range(0, 28, 7)
     ]
     whole = many.search(SearchRequest("classify photos", LOCAL, 28, where=where)).results
     joined = [result.artifact for page in pages for result in page]
@@ -190,7 +191,7 @@ def test_limits_in_words_are_shown_and_can_be_switched_off(engine: Engine) -> No
     assert [(p.words, p.condition) for p in answer.understood.read] == [("under 10M parameters", "params<10000000")]
     assert answer.understood.searched == "classify photos"
     assert answer.dropped_unknown == 3
-    plain = engine.search(SearchRequest("classify photos license:mit", LOCAL, understand=False))
+    plain = engine.search(SearchRequest("names what is on a photo license:mit", LOCAL, understand=False))
     assert len(plain.results) > 1
     assert (plain.understood.where, plain.understood.read) == ((), ())
     with engine.home.store.reading() as connection:

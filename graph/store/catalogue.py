@@ -16,7 +16,7 @@ from graph.claims import Claim
 from graph.digest import text_digest
 from graph.errors import UnknownArtifact
 from graph.events import now_us
-from graph.store.database import upsert, write_meta
+from graph.store.database import fetch, insert_new, upsert, write_meta
 from graph.store.tables import ARTIFACTS, ASSIGNMENTS, CANONICAL, CLAIMS, INTENTS, VECTORS
 
 _IN_CHUNK = 500
@@ -263,6 +263,12 @@ def load_vectors(connection: Connection, encoder: str, keys: Sequence[str]) -> d
     return found
 
 
+def load_vector(connection: Connection, encoder: str, key: str) -> NDArray[np.float32] | None:
+    """The kept vector of one text, float32 of shape (dimension,), or None."""
+    rows = fetch(connection, "SELECT vector FROM vectors WHERE encoder = ? AND text = ?", (encoder, key))
+    return np.frombuffer(rows[0][0], dtype=np.float32) if rows else None
+
+
 def save_vectors(connection: Connection, encoder: str, vectors: dict[str, NDArray[np.float32]]) -> None:
     """Keep vectors by text key."""
     rows = [
@@ -270,6 +276,12 @@ def save_vectors(connection: Connection, encoder: str, vectors: dict[str, NDArra
         for key, vector in vectors.items()
     ]
     upsert(connection, VECTORS, rows)
+
+
+def keep_vector(connection: Connection, encoder: str, key: str, vector: NDArray[np.float32]) -> None:
+    """Keep the vector of one text, if it is not kept yet."""
+    row = {"encoder": encoder, "text": key, "vector": np.ascontiguousarray(vector, np.float32).tobytes()}
+    insert_new(connection, VECTORS, row)
 
 
 def save_intent(connection: Connection, intent: str, encoder: str, key: str, time_us: int) -> None:
@@ -289,6 +301,19 @@ def intent_vectors(connection: Connection, encoder: str) -> tuple[list[str], NDA
     if not rows:
         return [], np.zeros((0, 0), np.float32)
     return [row.id for row in rows], np.stack([np.frombuffer(row.vector, np.float32) for row in rows])
+
+
+def vectors_of_intents(
+    connection: Connection, encoder: str, intents: Sequence[str]
+) -> list[tuple[str, NDArray[np.float32]]]:
+    """These intents with their vectors, each float32 of shape (dimension,), in their order; unknown ones left out."""
+    query = select(INTENTS.c.id, INTENTS.c.vector_key).where(INTENTS.c.encoder == encoder)
+    keys: dict[str, str] = {}
+    for start in range(0, len(intents), _IN_CHUNK):
+        rows = connection.execute(query.where(INTENTS.c.id.in_(intents[start : start + _IN_CHUNK])))
+        keys |= {str(row.id): str(row.vector_key) for row in rows}
+    vectors = load_vectors(connection, encoder, list(keys.values()))
+    return [(intent, vectors[keys[intent]]) for intent in intents if keys.get(intent) in vectors]
 
 
 def forget_vectors(connection: Connection, encoder: str, keys: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, event, inspect, select, text
+from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from graph.errors import StoreError
@@ -108,7 +108,13 @@ def upsert(
     if rows:
         statement = _upsert_statement(connection.dialect, table, tuple(rows[0]), tuple(add), tuple(least))
         for start in range(0, len(rows), _BATCH):
-            connection.exec_driver_sql(statement, [tuple(row.values()) for row in rows[start : start + _BATCH]])
+            run_many(connection, statement, [tuple(row.values()) for row in rows[start : start + _BATCH]])
+
+
+def insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> None:
+    """Insert a row whose primary key does not exist; otherwise leave what is there."""
+    statement = _insert_statement(connection.dialect, table, tuple(row))
+    run_many(connection, f"{statement} ON CONFLICT DO NOTHING", [tuple(row.values())])
 
 
 def insert_rows(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -116,10 +122,43 @@ def insert_rows(connection: Connection, table: Table, rows: Iterable[tuple[Any, 
     statement = _insert_statement(connection.dialect, table, tuple(column.name for column in table.columns))
     given = iter(rows)
     while chunk := list(islice(given, _INSERT_BATCH)):
-        connection.exec_driver_sql(statement, chunk)
+        run_many(connection, statement, chunk)
 
 
-# Statements as text: what SQLAlchemy does for each execution costs several times what the database does for a row.
+# Statements as text, on the driver itself: SQLAlchemy's part of an execution costs several times what a row does.
+def fetch(connection: Connection, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """The rows of a statement, whose places for values are `?` on every database."""
+    with _driver_cursor(connection, statement) as cursor:
+        cursor.execute(_with_places(connection.dialect, statement), parameters)
+        return list(cursor.fetchall())
+
+
+def run_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run a statement that gives nothing once per row of values; its places are those of the driver."""
+    with _driver_cursor(connection, statement) as cursor:
+        cursor.executemany(statement, rows)
+
+
+@contextmanager
+def _driver_cursor(connection: Connection, statement: str) -> Iterator[Any]:
+    """A cursor of the driver in the connection's transaction; errors are SQLAlchemy's, as everywhere else."""
+    if not connection.in_transaction():
+        connection.begin()
+    cursor = connection.connection.cursor()
+    known = connection.dialect.loaded_dbapi.Error
+    try:
+        yield cursor
+    except known as error:
+        raise DBAPIError.instance(statement, None, error, known, dialect=connection.dialect) from error
+    finally:
+        cursor.close()
+
+
+@lru_cache(maxsize=64)
+def _with_places(dialect: Dialect, statement: str) -> str:
+    return statement if dialect.paramstyle == "qmark" else statement.replace("?", "%s")
+
+
 @lru_cache(maxsize=64)
 def _insert_statement(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> str:
     quote = dialect.identifier_preparer.quote
@@ -149,8 +188,8 @@ def _upsert_statement(
 
 def read_meta(connection: Connection, key: str) -> str | None:
     """The value kept under a key, or None where there is none."""
-    value = connection.execute(select(META.c.value).where(META.c.key == key)).scalar_one_or_none()
-    return None if value is None else str(value)
+    rows = fetch(connection, "SELECT value FROM meta WHERE meta.key = ?", (key,))
+    return str(rows[0][0]) if rows else None
 
 
 def write_meta(connection: Connection, key: str, value: str) -> None:

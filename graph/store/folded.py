@@ -13,7 +13,7 @@ from graph.constants import OUTCOME_LEVEL
 from graph.identities import Identities
 from graph.match_graph import Fold, Vote
 from graph.store.bulk_fold import BulkFold
-from graph.store.database import insert_rows, upsert
+from graph.store.database import fetch, insert_rows, upsert
 from graph.store.tables import (
     EVENTS,
     FOLD_ACTORS,
@@ -54,8 +54,7 @@ def read_votes(connection: Connection) -> Fold:
 
 def read_identities(connection: Connection) -> Identities:
     """The merges of the log."""
-    rows = connection.exec_driver_sql("SELECT kind, subject, object FROM fold_same")
-    return Identities({(row.kind, row.subject, row.object) for row in rows})
+    return Identities(set(fetch(connection, "SELECT kind, subject, object FROM fold_same")))
 
 
 def _vote(row: Any) -> Vote:

@@ -12,7 +12,7 @@ from graph.artifacts import Artifact
 from graph.constants import DIVERSITY_WEIGHT
 from indexer.snapshot import Snapshot
 from search.copies import is_copy
-from search.fusion import Scored
+from search.ranking import Scored
 
 _COPIES_RESEMBLE: Final = 0.8
 """Copies have texts at least this similar (cosine); others are not looked at."""
