@@ -99,6 +99,8 @@ CALIBRATION_SHARE: Final = 1 / 3
 """A made query keeps this share of the words of a sentence that the index holds."""
 CALIBRATION_LEAST_WORDS: Final = 6
 """A shorter sentence makes no query where there are longer ones."""
+CALIBRATION_LEAST_OFF_DOMAIN: Final = 20
+"""With fewer off-domain queries that an index does not answer, it has no calibration."""
 EXPLORE_DEPTH: Final = 50
 """The exploration slot is drawn from this many of the first results."""
 EXPLORE_TEMPERATURE: Final = 0.1

@@ -12,8 +12,8 @@ from search.query.names import Named
 from search.ranking import Ranking, Scored
 
 UNCALIBRATED = (
-    f"this snapshot has no calibration: abstaining below a cosine of {ABSTAIN_BELOW}, without a confidence; "
-    "run `matchgraph build`"
+    f"this snapshot has no calibration: abstaining below a cosine of {ABSTAIN_BELOW}, without a confidence; run "
+    "`matchgraph build` if it is from before calibrations, else what it holds is not told from what no model does"
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from small_catalogue import build_small
+from small_catalogue import ARTIFACTS, build_small
 
 import indexer.build
 import indexer.snapshot
@@ -86,7 +87,7 @@ def test_parted_values_give_a_finite_curve() -> None:
 
 
 def test_a_confidence_computed_by_hand() -> None:
-    calibration = Calibration(1, slope=10.0, intercept=-3.0, fitting=1, off_domain=1, queries="")
+    calibration = Calibration(1, 10.0, -3.0, fitting=1, off_domain=1, answered=0, queries="")
     assert calibration.confidence(0.3) == pytest.approx(0.5)
     assert calibration.confidence(0.5) == pytest.approx(1 / (1 + math.exp(-2)))
     assert calibration.abstains_below == pytest.approx(0.3)
@@ -147,7 +148,8 @@ def test_a_refuted_sentence_makes_no_query() -> None:
 def test_a_build_calibrates_and_seals_it(engine: Engine) -> None:
     calibration = engine.snapshot.calibration
     assert calibration is not None
-    assert (calibration.fitting, calibration.off_domain) == (CALIBRATION_SENTENCES, len(fitting_queries()))
+    assert calibration.fitting == CALIBRATION_SENTENCES
+    assert calibration.off_domain + calibration.answered == len(fitting_queries())
     file = engine.home.snapshots / engine.snapshot.id / CALIBRATION_FILE
     assert Calibration.open(file) == calibration
     file.write_text(file.read_text().replace('"slope"', '"slope" '))
@@ -162,6 +164,7 @@ def test_the_prior_is_added_to_balanced_odds() -> None:
     assert found is not None
     asked, foreign = made_queries(sentences), fitting_queries()
     cosines = best_cosines(encoder.encode([*asked, *foreign]), encoder.encode(sentences))
+    assert found.answered == 0
     slope, intercept = fit_logistic(cosines, np.arange(len(cosines)) < len(asked))
     assert found.slope == pytest.approx(slope)
     assert found.intercept == pytest.approx(intercept + math.log(FITS_PRIOR / (1 - FITS_PRIOR)))
@@ -169,12 +172,41 @@ def test_the_prior_is_added_to_balanced_odds() -> None:
     assert calibrate(sentences, np.zeros((0, 512), np.float32), encoder.encode) is None
 
 
+def test_off_domain_is_what_this_index_does_not_answer(home: Home) -> None:
+    """An index of recipes is not calibrated against recipes, and finds them."""
+    cooking = [query for query in off_domain()["cooking"] if query in fitting_queries()]
+    cook = Capability(id="main", name="cook", task="other.other", description="Cooks.", intents_served=tuple(cooking))
+    chefs = tuple(make_artifact(f"chef/{n}", capabilities=(cook,)) for n in range(3))
+    engine = build_small(home, chefs)
+    assert engine.snapshot.calibration is not None
+    assert engine.snapshot.calibration.answered >= len(cooking)
+    assert not _ask(engine, cooking[0]).abstained
+    assert _ask(engine, "who won the judo tournament of ninety eight").abstained
+
+
+def test_a_catalogue_that_claims_everything_silences_nobody(home: Home) -> None:
+    """It lowers the bar, as it says that it answers everything; what others do is still found, with a sane curve."""
+    everything = Capability(
+        id="main", name="all", task="other.other", description="Does all.", intents_served=tuple(fitting_queries())
+    )
+    honest = build_small(home).snapshot.calibration
+    engine = build_small(home, (*ARTIFACTS, make_artifact("evil/all", capabilities=(everything,))))
+    calibration = engine.snapshot.calibration
+    assert honest is not None
+    assert calibration is not None
+    assert calibration.slope > 0
+    assert calibration.answered > len(fitting_queries()) / 2
+    assert calibration.abstains_below < honest.abstains_below
+    answer = _ask(engine, "estimate depth from one image")
+    assert (answer.abstained, answer.results[0].artifact) == (False, "cat/depth")
+
+
 def test_what_cannot_be_told_apart_has_no_calibration() -> None:
-    def upside_down(texts: list[str]) -> NDArray[np.float32]:
+    def upside_down(texts: Sequence[str]) -> NDArray[np.float32]:
         return np.array([[0.0, 1.0] if i < CALIBRATION_SENTENCES else [1.0, 0.0] for i in range(len(texts))], "f4")
 
     rows = np.array([[1.0, 0.0]], np.float32)  # everything foreign is nearer than anything of its own
-    assert calibrate(["one two three four five six seven"], rows, upside_down) is None  # type: ignore[arg-type]
+    assert calibrate(["one two three four five six seven"], rows, upside_down) is None
 
 
 def test_another_way_of_calibrating_is_another_snapshot(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,7 +291,7 @@ def test_the_log_changes_no_confidence(engine: Engine) -> None:
     assert before.confidence == after.confidence == blind.confidence
 
 
-@pytest.mark.parametrize("calibration", [Calibration(1, 10.0, -3.0, 1, 1, ""), None])
+@pytest.mark.parametrize("calibration", [Calibration(1, 10.0, -3.0, 1, 1, 0, ""), None])
 def test_what_fits_alone_fits_among_others(calibration: Calibration | None) -> None:
     judge = Judge(calibration, Named())
     for cosine in np.linspace(-1, 1, 41):
