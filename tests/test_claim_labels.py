@@ -37,7 +37,7 @@ def second() -> Pages:
     return read("labels_second.jsonl")
 
 
-@pytest.mark.parametrize("which", [[], ["--second"]], ids=["first", "second"])
+@pytest.mark.parametrize("which", [[], ["--set", "second"]], ids=["first", "second"])
 def test_labels_keep_the_rules_and_readme_says_how_many_there_are(which: list[str]) -> None:
     done = check(*which)
     assert done.returncode == 0, done.stderr
@@ -73,7 +73,7 @@ def test_labels_hold_no_text_of_a_page(pages: Pages, second: Pages) -> None:
     assert max(len(name) for name in names if isinstance(name, str)) <= 60
 
 
-@pytest.mark.parametrize("which", [[], ["--second"]], ids=["first", "second"])
+@pytest.mark.parametrize("which", [[], ["--set", "second"]], ids=["first", "second"])
 def test_labels_agree_with_the_pages(shared: Path, which: list[str]) -> None:
     done = check(shared / "data", *which)
     assert (done.returncode, done.stderr) == (0, "")
@@ -142,7 +142,7 @@ def test_labels_that_differ_from_the_pages_are_found(
     assert pages[first_with_number(pages)]["path"] in done.stderr
 
 
-@pytest.mark.parametrize("which", [[], ["--second"]], ids=["first", "second"])
+@pytest.mark.parametrize("which", [[], ["--set", "second"]], ids=["first", "second"])
 def test_a_page_that_is_missing_is_found(
     shared: Path, pages: Pages, second: Pages, tmp_path: Path, which: list[str]
 ) -> None:
@@ -155,7 +155,7 @@ def test_a_page_that_is_missing_is_found(
 def test_a_page_of_the_other_draw_or_a_page_twice_is_found(
     shared: Path, pages: Pages, second: Pages, tmp_path: Path
 ) -> None:
-    done = check(shared / "data", "--second", "--labels", written([*second, pages[0], second[0]], tmp_path))
+    done = check(shared / "data", "--set", "second", "--labels", written([*second, pages[0], second[0]], tmp_path))
     assert done.returncode == 1
     assert f"{pages[0]['path']}:: drawn and labelled as held back: None" in done.stderr
     assert f"{second[0]['path']}:: labelled 2 times" in done.stderr

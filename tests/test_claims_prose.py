@@ -59,6 +59,17 @@ def said(text: str) -> list[tuple[str, str, float | str | None]]:
         ("The checkpoint is 420 MB.", [("size_bytes", "=", 420e6)]),
         ("needs 3.5 GB of VRAM", [("memory_bytes", "=", 3.5e9)]),
         ("$0.04 per image", [("price", "=", 0.04)]),
+        (
+            "between 70.8 and 71.7 top-1 accuracy on ImageNet-1k",
+            [("accuracy", ">=", 70.8), ("accuracy", "up_to", 71.7)],
+        ),
+        ("reduces the size of a BERT model by 40%", [("size_ratio", "=", 1.666667)]),
+        ("retaining 97% of its language understanding", [("loss_relative", "=", 3.0)]),
+        ("It has an R2 score of 0.540.", [("score", "=", 0.54)]),
+        ("occupied 4x times less memory", [("memory_ratio", "=", 4.0)]),
+        ("It supports 12 common single-hand gestures.", [("labels", "=", 12.0)]),
+        ("75.2% on five-shot MMLU", [("accuracy", "=", 75.2)]),
+        ("and 2B refers to the number of trainable parameters", [("parameters", "=", 2e9)]),
         ("can be exported to ONNX", [("exports", "=", "onnx")]),
         ("for non-commercial use only", [("license_allows", "=", "non-commercial")]),
         ("through the transformers.onnx module", [("api_exists", "=", "transformers.onnx")]),
@@ -76,6 +87,8 @@ def test_what_is_said_is_read(text: str, expected: list[tuple[str, str, float | 
         "mean values [123.675, 116.28, 103.53]", "trained for 100k steps with batch size 32", "the resnet50 backbone",
         "you can convert them yourself to the OpenVINO format", "a 16x16 patch",
         "3D pose in 2 seconds of audio",
+        "pre-trained on a set with 80 classes and then fine-tuned for vehicles", "8 frames at a rate (15 FPS) sampled",
+        "this model was trained using the 160GB data", "a loss compares each of the N = 100 object queries",
         "slightly more accurate (~0.5% top1) than v1", "devices with <50MB storage and <100ms latency budgets",
     ],
 )  # fmt: skip
@@ -107,6 +120,12 @@ def test_a_rival_in_brackets_is_another_artifact_and_the_comparison_our_own() ->
         ("than the original 9.4B parameter model", ["the original"]),
         ("a family of models from 125M to 175B parameters", ["its family", "its family"]),
         ("SwiftNet-small (70.2% accuracy)", [""]),
+        ("a base-sized SwiftNet achieves 42 AP on COCO", ["the base-sized one"]),
+        (
+            "has 86M backbone parameters and 98M parameters in the Embedding layer",
+            ["its backbone", "its Embedding layer"],
+        ),
+        ("4 model size variants (350M, 2B, 6B)", ["its family", "its family", "its family"]),
     ],
 )
 def test_whose_a_number_is(text: str, subjects: list[str]) -> None:
@@ -120,6 +139,8 @@ def test_conditions_come_from_the_sentence() -> None:
     assert accuracy.conditions.dataset == "SST-2"
     mixed = read("INT8 quantization keeping attention in FP16 gives 6x compression")[0]
     assert (mixed.conditions.precision, mixed.conditions.note) == ("int8", "attention in float16")
+    plain = read("Rounded to INT8. The compressed files are 3.5x smaller than those in FP32.")[0]
+    assert (plain.conditions.precision, plain.conditions.note) == ("int8", None)
 
 
 def test_a_hedge_weakens_its_own_clause_only() -> None:

@@ -63,6 +63,43 @@ def test_parts_of_a_composite_model_are_not_the_whole() -> None:
     assert [(c.value, c.subject) for c in read(text)] == [(3_387_000.0, "Encoder"), (7_500_000.0, "")]
 
 
+def test_a_field_is_what_its_innermost_name_and_its_unit_say() -> None:
+    claims = read(
+        '{"accuracy": {"Loss": 0.56, "Wer": 0.2156, "box": "28.7 AP", "MNLI-m/mm": "90.6/90.7",'
+        ' "SI-SDR": "22.4 dB", "all": "70.8% to 71.7%", "reward": "83.49 +/- 13.74"}}',
+        "data",
+    )
+    assert [(c.metric, c.comparator, c.value) for c in claims] == [
+        ("score", "=", 0.56), ("error_rate", "=", 21.56), ("average_precision", "=", 28.7), ("accuracy", "=", 90.6),
+        ("accuracy", "=", 90.7), ("score", "=", 22.4), ("accuracy", ">=", 70.8),
+        ("accuracy", "up_to", 71.7), ("accuracy", "=", 83.49),
+    ]  # fmt: skip
+
+
+def test_a_field_below_zero_is_a_score() -> None:
+    text = '{"dataset": "MountainCar-v0", "accuracy": "-103.40 +/- 7.49", "params": "-5M"}'
+    (claim,) = read(text, "data")
+    assert (claim.metric, claim.value, claim.conditions.dataset) == ("score", -103.4, "MountainCar-v0")
+    assert claim.span is not None
+    assert text[claim.span.start : claim.span.end] == "-103.40"
+
+
+def test_fields_named_like_models_are_about_these() -> None:
+    claims = read('{"accuracy": {"SwiftNet-small": {"mAPval": 43.3}, "SwiftNet-large": {"mAPval": 50.5}}}', "data")
+    assert [(c.metric, c.value, c.subject) for c in claims] == [
+        ("average_precision", 43.3, ""), ("average_precision", 50.5, "SwiftNet-large"),
+    ]  # fmt: skip
+    sets = read('{"accuracy": {"OK-VQA": {"accuracy": "60.4%"}, "A-OKVQA": {"accuracy": "59.6%"}}}', "data")
+    assert [claim.subject for claim in sets] == ["", ""]
+    lone = read('{"accuracy": {"resnet50_v1": {"top-1": 43.3}}}', "data")
+    assert [(c.metric, c.value, c.subject) for c in lone] == [("accuracy", 43.3, "")]
+
+
+def test_an_escaped_header_is_read_and_a_metric_of_its_own_name_is_a_score() -> None:
+    claims = read("| Metric | Value |\n|--|--|\n| coco\\_precision | 94.97% |\n| handwriting-match metric | 81.5% |\n")
+    assert [(c.metric, c.value) for c in claims] == [("average_precision", 94.97), ("score", 81.5)]
+
+
 def test_fields_of_data_are_named_by_their_path() -> None:
     text = '{"dataset": "SST-2", "accuracy": {"f1": 0.91, "MNLI": "84.6", "Loss": 0.35}, '
     text += '"parameters": "25.6M", "resolution": "224"}'

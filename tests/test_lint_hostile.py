@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from sarif_pydantic import Sarif
 
 from indexer.claims import read_claims
 from indexer.lint import lint
@@ -63,6 +64,7 @@ def test_sarif_points_at_the_lines(tmp_path: Path) -> None:
     assert shown == "5.3M"
     assert result["ruleId"] in {rule["id"] for rule in run["tool"]["driver"]["rules"]}
     assert result["partialFingerprints"]
+    Sarif.model_validate_json(answer.stdout)
 
 
 # Hook and CI job ------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from indexer.passages import Passage
 from indexer.sources import read_source
 
 HERE = Path(__file__).parent
-LABELS = HERE / "labels.jsonl"
+LABELS = {"first": "labels.jsonl", "second": "labels_second.jsonl", "third": "labels_third.jsonl"}
 RATIOS = frozenset({"size_ratio", "speedup", "memory_ratio"})
 LABELLED = RATIOS | frozenset(
     [
@@ -74,9 +74,9 @@ class Page:
     errors: list[str] = field(default_factory=list)
 
 
-def measure(data: Path, *, held_back: bool) -> list[Page]:
-    """What comes out on every page of one side of the split."""
-    rows = [json.loads(line) for line in LABELS.read_text(encoding="utf-8").splitlines()]
+def measure(data: Path, *, held_back: bool, which: str = "first") -> list[Page]:
+    """What comes out on every page of one side of the split of a set; the second and third are held back as a whole."""
+    rows = [json.loads(line) for line in (HERE / LABELS[which]).read_text(encoding="utf-8").splitlines()]
     wanted = [row for row in rows if row["held_back"] == held_back]
     read = _Reader(data)
     return [_compare(row, read.claims(row), read.text(row["path"])) for row in wanted]

@@ -6,8 +6,8 @@ Strata are drawn before their pages are labelled: Open Model Zoo pages, APIBench
 holds a digit, rows whose description does, and pages that speak of speed, size or comparison, which chance leaves
 rare. A third of each stratum is held back, by a hash of `path:line`.
 
-With `--second`, the pages of labels_second.jsonl: drawn in the same way from what neither the first sample nor
-looked_at.json holds, and held back as a whole.
+With `--set second` or `--set third`, the pages of labels_second.jsonl and labels_third.jsonl: drawn in the same way
+from what no earlier sample and not looked_at.json holds, and held back as a whole.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ SOUGHT_PAGES = {"zoo": 8, "apibench": 46}
 SECOND_DIGIT_ROWS = {"huggingface": 14, "tensorflowhub": 8, "torchhub": 8}
 SECOND_PROSE_ROWS = {"huggingface": 10, "tensorflowhub": 5, "torchhub": 5}
 SECOND_SOUGHT_ROWS = 10
+THIRD_DIGIT_ROWS = {"huggingface": 34, "tensorflowhub": 16, "torchhub": 10}
+THIRD_PROSE_ROWS = {"huggingface": 14, "tensorflowhub": 8, "torchhub": 0}
+THIRD_SOUGHT_ROWS = 18
+SETS = ("first", "second", "third")
 LOOKED_AT = Path(__file__).with_name("looked_at.json")
 """Files and rows that were read while an extractor was tuned after the first measurement: paths and lines only."""
 SOUGHT = re.compile(
@@ -83,6 +87,24 @@ def second_strata(data: Path) -> dict[str, list[Page]]:
     taken = {page for pages in drawn.values() for page in pages}
     sought = _sought(_prose(rows), taken)
     return drawn | {"apibench:sought": _draw(sought, SECOND_SOUGHT_ROWS, "second:apibench:sought")}
+
+
+def third_strata(data: Path) -> dict[str, list[Page]]:
+    """The pages of the third set: rows alone, because the zoo has no page left; all of them are held back."""
+    earlier = [*strata(data).values(), *second_strata(data).values()]
+    seen = looked_at() | {page for pages in earlier for page in pages}
+    rows = {
+        name: {page: row for page, row in _rows(data, name).items() if page not in seen} for name in THIRD_DIGIT_ROWS
+    }
+    drawn = _digit_strata(rows, THIRD_DIGIT_ROWS, THIRD_PROSE_ROWS, "third:")
+    taken = {page for pages in drawn.values() for page in pages}
+    sought = _sought(_prose(rows), taken)
+    return drawn | {"apibench:sought": _draw(sought, THIRD_SOUGHT_ROWS, "third:apibench:sought")}
+
+
+def drawn_strata(data: Path, which: str) -> dict[str, list[Page]]:
+    """The pages of one of the `SETS`, by the name of their stratum."""
+    return {"first": strata, "second": second_strata, "third": third_strata}[which](data)
 
 
 def looked_at() -> set[Page]:
@@ -145,11 +167,10 @@ def main() -> None:
     """Print one page a line: path, line, stratum, and whether it is held back."""
     parser = argparse.ArgumentParser(description="Draw the pages that the claims were labelled on.")
     parser.add_argument("data", type=Path, help="the data folder that paths are relative to")
-    parser.add_argument("--second", action="store_true", help="the pages of labels_second.jsonl")
+    parser.add_argument("--set", choices=SETS, default="first", help="which of the three draws")
     options = parser.parse_args()
-    drawn = second_strata(options.data) if options.second else strata(options.data)
-    for stratum, pages in drawn.items():
-        kept_apart = set(pages) if options.second else held_back(pages)
+    for stratum, pages in drawn_strata(options.data, options.set).items():
+        kept_apart = held_back(pages) if options.set == "first" else set(pages)
         for path, line in pages:
             split = "held back" if (path, line) in kept_apart else "open"
             print(path, "-" if line is None else line, stratum, split, sep="\t")

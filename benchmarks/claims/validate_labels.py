@@ -1,9 +1,9 @@
 """Check the labelled claims against their own rules, and against the pages where those are at hand.
 
-python benchmarks/claims/validate_labels.py [../shared/data] [--second] [--labels FILE]
+python benchmarks/claims/validate_labels.py [../shared/data] [--set second|third] [--labels FILE]
 
-Checks labels.jsonl, or with --second labels_second.jsonl against its own draw. Prints how many claims of each metric
-there are in each split, or what is wrong and where; never a page's text.
+Checks labels.jsonl, or labels_second.jsonl or labels_third.jsonl against their own draw. Prints how many claims of each
+metric there are in each split, or what is wrong and where; never a page's text.
 Without the data folder, digests and offsets go unchecked and the last line says so.
 """
 
@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sample_pages import Page, held_back, second_strata, strata
+from sample_pages import SETS, Page, drawn_strata, held_back
 
 UNITS = {
     "parameters": "parameters",
@@ -106,19 +106,19 @@ def faults_of_span(claim: dict[str, Any], printed: str) -> Iterator[str]:
     elif isinstance(value, str):
         if printed.lower() != value.lower():
             yield f"the text at the offsets is not {value!r}"
-    elif Decimal(str(value)) not in _possible_values(metric, printed):
+    elif float(value) not in {float(possible) for possible in _possible_values(metric, printed)}:
         yield f"the text at the offsets does not print {value}"
 
 
 def _possible_values(metric: str, printed: str) -> set[Decimal]:
     if printed.lower() in NUMBER_WORDS:
         return {Decimal(NUMBER_WORDS[printed.lower()])}
-    found = re.search(r"\d[\d,]*(\.\d+)?", printed)
+    found = re.search(r"(?:^-)?\d[\d,]*(\.\d+)?", printed)
     if found is None:
         return set()
     number = Decimal(found.group().replace(",", ""))
     factors = {Decimal(factor) for factor in FACTORS.get(metric, (1,))}
-    if UNITS[metric] == "percent" and number <= 1 and "%" not in printed:
+    if UNITS[metric] == "percent" and abs(number) <= 1 and "%" not in printed:
         factors = {Decimal(100)}
     values = {number * factor for factor in factors}
     if UNITS[metric] == "ratio" and "%" in printed and number < 100:
@@ -179,11 +179,13 @@ def _extent(text: str, line: int | None) -> tuple[int, int]:
     return first, first + len(before[line - 1])
 
 
-def drawn_pages(data: Path, *, second: bool) -> dict[Page, bool]:
-    """The pages that `sample_pages` draws for the first or the second set, and whether each is held back."""
-    if second:
-        return {page: True for stratum in second_strata(data).values() for page in stratum}
-    return {page: page in held_back(stratum) for stratum in strata(data).values() for page in stratum}
+def drawn_pages(data: Path, which: str) -> dict[Page, bool]:
+    """The pages that `sample_pages` draws for a set, and whether each is held back."""
+    return {
+        page: which != "first" or page in held_back(stratum)
+        for stratum in drawn_strata(data, which).values()
+        for page in stratum
+    }
 
 
 def faults_of_sample(pages: list[dict[str, Any]], drawn: dict[Page, bool]) -> Iterator[str]:
@@ -217,10 +219,11 @@ def main() -> None:
     """Check, then print the table; exit 1 with one line a fault."""
     parser = argparse.ArgumentParser(description="Check the labelled claims.")
     parser.add_argument("data", nargs="?", type=Path, help="the data folder that paths are relative to")
-    parser.add_argument("--second", action="store_true", help="check labels_second.jsonl, against the second draw")
+    parser.add_argument("--set", choices=SETS, default="first", help="which draw, and whose labels")
     parser.add_argument("--labels", type=Path, help="another file with the labels of that draw")
     options = parser.parse_args()
-    labels = options.labels or Path(__file__).with_name("labels_second.jsonl" if options.second else "labels.jsonl")
+    name = "labels.jsonl" if options.set == "first" else f"labels_{options.set}.jsonl"
+    labels = options.labels or Path(__file__).with_name(name)
     pages = [json.loads(line) for line in labels.read_text(encoding="utf-8").splitlines()]
     faults = [
         f"{page.get('path')}:{page.get('line') or ''}: {fault}"
@@ -228,7 +231,7 @@ def main() -> None:
         for fault in faults_of_page(page, options.data)
     ]
     if options.data is not None:
-        faults += faults_of_sample(pages, drawn_pages(options.data, second=options.second))
+        faults += faults_of_sample(pages, drawn_pages(options.data, options.set))
     if faults:
         sys.exit("\n".join(faults))
     print(table(pages))

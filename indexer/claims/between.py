@@ -46,14 +46,16 @@ DIFFERENCE: Final = re.compile(
 DIFFERENT: Final = re.compile(
     r"(?:more accurate|better|improv\w+|increas\w+|drawback|higher|boost\w*|gain\w*)(?: by| of)? ?\(?[~<>]?\s?$", _I
 )
+VARIABLE: Final = re.compile(r"(?<!\w)[A-Za-z]\s?=\s?$")
 KEPT: Final = re.compile(r"(?:preserv|retain|keep|maintain)\w*(?: \w{1,10}){0,2}\s$", _I)
-KEPT_OF: Final = re.compile(r"\s(?:of|from) [^.;]{0,60}?(?:performance|accuracy|quality|capabilit)", _I)
+KEPT_OF: Final = re.compile(r"\s(?:of|from) [^.;]{0,60}?(?:performance|accuracy|quality|capabilit|understanding)", _I)
 NAME_HAS: Final = re.compile(
     r"(?:'s)?\s*(?:\w{1,12} ){0,1}(?:has|have|with|achiev(?:es|ed)|reach(?:es|ed)|gets|scores?|at|is|=|:|"
     r"only|,)?\s*(?:only |a |an |top-1 |accuracy |of ){0,3}",
     _I,
 )
 BRACKET_OF_NAME: Final = re.compile(r"[A-Z][\w.+-]{1,40} \(\s?[~<>]?\s?$")
+BRACKETS_APART: Final = re.compile(r"\)[^()]{0,80}\(")
 NOTHING_MORE: Final = re.compile(r"\s?[,)]")
 TRAINING_LOSS: Final = re.compile(r"\b(?:training|train|validation|evaluation|eval|test) loss\b", _I)
 _COMPARATIVE: Final = re.compile(

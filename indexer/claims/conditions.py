@@ -26,7 +26,13 @@ _OF_A_FORMAT: Final = frozenset({"size_bytes", "size_ratio", "loss_points", "los
 _SINGLE: Final = re.compile(
     r"(?:compared (?:to|with)|against|than|over|versus|vs\.?) (?:naive |single[- ])", re.IGNORECASE
 )
+_AGAINST_FORMAT: Final = re.compile(
+    r"\b(?:than|over|against|versus|vs\.?|compared (?:to|with)) (?:[a-z-]{1,15} ){0,3}(?:fp|float|bf)-?\d\d\b",
+    re.IGNORECASE,
+)
+"""The format that something is compared with, which is not its own."""
 _BITS: Final = {"int4": 4, "int8": 8, "fp8": 8, "float16": 16, "bfloat16": 16, "float32": 32}
+_NO_PART: Final = frozenset({"those", "that", "these", "it", "model", "models", "stored", "run", "runs", "results"})
 _MIXED: Final = re.compile(
     r"(?P<part>[A-Za-z]{3,20}(?: [a-z]{3,20})?) (?:layers? |weights? |blocks? )?in (?P<name>fp16|float16|"
     r"bf16|bfloat16|fp32|float32)\b",
@@ -50,7 +56,9 @@ def scope_of(
         fields |= {"steps": named_steps(words), "size": size or named_size(words)}
     if metric in _OF_A_FORMAT:
         fields["precision"] = (
-            smallest_format(sentence) if metric in ("size_ratio", "speedup") else only_format(sentence)
+            smallest_format(_AGAINST_FORMAT.sub(" ", sentence))
+            if metric in ("size_ratio", "speedup")
+            else only_format(sentence)
         )
     return Scope(**fields)
 
@@ -85,4 +93,5 @@ def kept_wider(text: str) -> str | None:
     found = _MIXED.search(text)
     if found is None:
         return None
-    return f"{found['part'].split()[-1].lower()} in {plain_precision(found['name'])}"
+    part = found["part"].split()[-1].lower()
+    return None if part in _NO_PART else f"{part} in {plain_precision(found['name'])}"

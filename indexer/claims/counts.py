@@ -11,8 +11,23 @@ _I: Final = re.IGNORECASE
 BY_UNIT: Final = frozenset({"bytes", "seconds", "throughput", "pixels"})
 """Units that say much of the metric."""
 _PARAMETERS_BEHIND: Final = re.compile(
-    r"[\s-]*(?:[a-z-]{1,12}\s){0,2}param(?:eter)?s?\b(?! (?:space|tuning|sharing))", _I
+    r"[\s-]*(?:[a-z-]{1,12}\s){0,2}param(?:eter)?s?\b(?! (?:space|tuning|sharing))|"
+    r"\s(?:refers to|denotes|is) the number of (?:\w{1,12} )?param(?:eter)?s",
+    _I,
 )
+SIZES_BEFORE: Final = re.compile(
+    r"\b(?:model sizes?|size variants?|sizes)(?: variants?)?[\s:(]{0,3}(?:of |from |are )?"
+    r"(?:[\d.]{1,6}[MB](?: ?, ?(?:and |or )?| and | or )){0,8}$",
+    _I,
+)
+"""A list of sizes of models, of whose numbers only the scale says that they are parameters."""
+PART_OF_MODEL: Final = re.compile(
+    r"[\s-]*(?P<before>backbone|embedding|encoder|decoder|vision|text|head) param(?:eter)?s|"
+    r"[\s-]*(?:[a-z-]{1,12}\s){0,2}param(?:eter)?s (?:in|of|for) (?:the|its) (?P<after>(?:[A-Za-z]{2,12} )?"
+    r"(?:layers?|backbone|embeddings?|encoder|decoder|head))\b",
+    _I,
+)
+"""Parameters of a part, not of the whole."""
 _PARAMETERS_BEFORE: Final = re.compile(
     r"param(?:eter)?s?(?: (?:count|size|number))?[\"']?\s{0,2}(?:\(?(?:of|is|are|with|at|to|about|around|"
     r"approximately|total(?:ing|s)?|[:=~])\s{0,2}){0,3}[\"'({~]{0,2}$",
@@ -27,6 +42,15 @@ _LABELS_BEHIND: Final = re.compile(
 _LABELS_BEFORE: Final = re.compile(
     r"number of (?:\w+ )?(?:classes|labels|categories)\s{0,2}(?:is|of|[:=-])?\s{0,2}$", _I
 )
+_KINDS_BEFORE: Final = re.compile(
+    r"\b(?:support|recogni[sz]e|classif(?:y|ie)|distinguish(?:e)?|predict)s?\s(?:the |all |among |between )?$", _I
+)
+_KINDS_BEHIND: Final = re.compile(
+    r"\s(?:[a-z-]{2,16}\s){0,3}?(?:gestures|emotions|actions|activities|species|breeds|expressions)\b"
+    r"(?! and (?:an?|one)\b)",
+    _I,
+)
+_TUNED_AFTERWARDS: Final = re.compile(r"[^.]{0,40}\b(?:and )?then (?:fine-?tuned|retrained)\b", _I)
 _THESE: Final = re.compile(r"\b(?:these|those|first|other|following)\s$", _I)
 NUMBER_WORDS: Final = {
     word: number
@@ -92,6 +116,7 @@ _BYTES_OTHER: Final = re.compile(
     r"training data|crawl|tokens",
     _I,
 )
+_DATA_BEHIND: Final = re.compile(r"\s?(?:of )?(?:[\w-]{2,16} ){0,2}data\b", _I)
 _BUDGET: Final = re.compile(r"\s{0,2}(?:latency |time )?budgets?", _I)
 _LATENCY: Final = re.compile(
     r"latency|per (?:image|item|frame|token|sentence|request|query)|inference|runs? in|takes|response|"
@@ -107,7 +132,9 @@ _TIME_OTHER: Final = re.compile(
 
 def counted(before: str, after: str, q: Quantity) -> str | None:
     """What a count counts, by the words beside it; None where they do not say."""
-    if _PARAMETERS_BEHIND.match(after) or (_PARAMETERS_BEFORE.search(before) and q.unit == "count"):
+    if _PARAMETERS_BEHIND.match(after) or (
+        q.unit == "count" and (_PARAMETERS_BEFORE.search(before) or SIZES_BEFORE.search(before))
+    ):
         return "parameters"
     if q.value < 1 or q.value != int(q.value):
         return None
@@ -135,22 +162,28 @@ def counted(before: str, after: str, q: Quantity) -> str | None:
         if steps["kind"] or (_STEPS_ABOUT.search(about) and not _STEPS_OTHER.search(about)):
             return "steps"
         return None
-    if q.value >= 2 and (_LABELS_BEFORE.search(before) or (_LABELS_BEHIND.match(after) and not _THESE.search(before))):
-        return "labels"
-    return None
+    return "labels" if q.value >= 2 and _counts_labels(before, after) else None
+
+
+def _counts_labels(before: str, after: str) -> bool:
+    if _LABELS_BEFORE.search(before) or (_KINDS_BEFORE.search(before) and _KINDS_BEHIND.match(after)):
+        return True
+    behind = _LABELS_BEHIND.match(after)
+    return behind is not None and not _THESE.search(before) and not _TUNED_AFTERWARDS.match(after, behind.end())
 
 
 def by_unit(before: str, after: str, q: Quantity, sentence: str) -> str | None:
     """What a number of bytes, seconds, items a second or pixels is; None where the words do not say."""
     near = before[-45:] + " | " + after[:35]
     if q.unit == "throughput":
-        return "throughput" if not re.search(r"video|camera|record|captur|input", near, _I) else None
+        return "throughput" if not re.search(r"video|camera|record|captur|input|frame rate|sampl", near, _I) else None
     if q.unit == "pixels":
         return "max_pixels"
     if q.unit == "bytes":
         if _BYTES_MEMORY.search(near):
             return "memory_bytes"
-        return "size_bytes" if _BYTES_SIZE.search(near) and not _BYTES_OTHER.search(near) else None
+        is_data = _BYTES_OTHER.search(near) or _DATA_BEHIND.match(after)
+        return "size_bytes" if _BYTES_SIZE.search(near) and not is_data else None
     if _BUDGET.match(after) or _TIME_OTHER.search(near):
         return None
     return "latency_s" if _LATENCY.search(near) else None

@@ -60,6 +60,9 @@ _NO_SETS: Final = frozenset(
 )
 _AT: Final = re.compile(r"@ ?(?P<name>[A-Za-z][\w .-]{2,40}$)")
 
+_SIZE_WORDS: Final = frozenset({"nano", "tiny", "mini", "small", "medium", "base", "large", "huge", "giant"})
+_SIZED: Final = re.compile(rf"\b(?P<size>{'|'.join(sorted(_SIZE_WORDS))})-sized\b", re.IGNORECASE)
+
 
 class Names:
     """Which names are the artifact's own."""
@@ -67,10 +70,34 @@ class Names:
     def __init__(self, artifact: Artifact) -> None:
         own = (artifact.id, artifact.name, artifact.id.rpartition("/")[2], artifact.family or "")
         self._own = sorted({plain_name(name) for name in own if len(plain_name(name)) > 1})
+        self._words = frozenset(word for name in own for word in re.split(r"[^a-z0-9.]+", name.lower()))
 
     def is_exactly(self, name: str) -> bool:
         """Whether a name is the artifact's, letter by letter and digit by digit."""
         return plain_name(name) in self._own
+
+    def has_word(self, word: str) -> bool:
+        """Whether a word stands by itself in one of the artifact's names: "2B" in "codegen-2b-multi"."""
+        return word.lower() in self._words
+
+    def sibling_in(self, text: str) -> str:
+        """The size of a sibling that a text speaks of, where the artifact's own name says another; else "".
+
+        Examples
+        --------
+        >>> from graph.artifacts import Artifact, Source
+        >>> source = Source(kind="page", file="f")
+        >>> Names(Artifact(id="a", slug="a", name="yolos-tiny", source=source)).sibling_in("a base-sized YOLOS gets")
+        'the base-sized one'
+        """
+        own = self._words & _SIZE_WORDS
+        found = _SIZED.search(text)
+        return f"the {found['size'].lower()}-sized one" if own and found and found["size"].lower() not in own else ""
+
+    def is_sibling(self, name: str) -> bool:
+        """Whether a name begins with the same four letters and digits as one of the artifact's."""
+        start = plain_name(name)[:4]
+        return len(start) == 4 and any(own.startswith(start) for own in self._own)
 
     def is_own(self, name: str) -> bool:
         """Whether a name is the artifact's: the same letters and digits, or the beginning of either by the other."""

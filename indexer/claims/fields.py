@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from graph.claims import Scope
+from graph.claims import Comparator, Scope
 from graph.errors import SourceError
-from indexer.claims.entities import datasets_in
+from indexer.claims.entities import Names, datasets_in
 from indexer.claims.metric_words import Named, metric_of_header
 from indexer.claims.prose import Around, read_sentence
-from indexer.claims.quantities import quantities
+from indexer.claims.quantities import Quantity, quantities
 from indexer.claims.stated import Statement
 from indexer.claims.tables import value_of
 
@@ -19,11 +20,15 @@ if TYPE_CHECKING:
     from indexer.sources.nodes import Node
 
 _DATA_FIELDS: Final = ("dataset", "data", "datasets", "benchmark", "name")
+_OF_THE_MODEL: Final = frozenset({"parameters", "flops", "size_bytes", "resolution", "labels", "dimensions"})
 _EMPTY: Final = re.compile(
     r"\W*(?:n/?a|none|null|not (?:provided|specified|available|applicable)|unknown)?\W*", re.IGNORECASE
 )
 _LOSS: Final = re.compile(r"\bloss\b", re.IGNORECASE)
-_LONE: Final = re.compile(r"[~≈<>]?=?\s?[\d.,]+\s?[%A-Za-z]{0,8}(?:\s?(?:\+/-|±)\s?[\d.]+\s?%?)?\+?")
+_NUMBER: Final = r"[~≈<>]?=?\s?[-−]?[\d.,]+\s?[%A-Za-z]{0,8}(?:\s?(?:\+/-|±)\s?[\d.]+\s?%?)?\+?"
+_LONE: Final = re.compile(rf"{_NUMBER}(?:\s?(?:/|-|–|\bto\b)\s?{_NUMBER}){{0,3}}")
+_SPREAD: Final = re.compile(r"\s?(?:\+/-|±).*")
+_UNIT_WORD: Final = re.compile(r"[\d.,%]\s?(?P<word>[A-Za-z]{2,8})\s*$")
 
 
 def is_data(text: str) -> bool:
@@ -42,23 +47,36 @@ def read_fields(text: str, around: Around) -> Iterator[Statement] | None:
     return _of_node(document, (), around.dataset, text, around)
 
 
-def _of_node(node: Node, path: tuple[str, ...], dataset: str | None, text: str, around: Around) -> Iterator[Statement]:
+def _of_node(
+    node: Node, path: tuple[str, ...], dataset: str | None, text: str, around: Around, subject: str = ""
+) -> Iterator[Statement]:
     if node.fields is not None:
         own = next(
             (child.raw for name, child in node.fields.items() if name.lower() in _DATA_FIELDS and child.raw), None
         )
+        variants = _variants(node.fields, around.names)
         for name, child in node.fields.items():
-            if name.lower() not in _DATA_FIELDS or not child.is_scalar:
-                yield from _of_node(child, (*path, name), own or dataset, text, around)
+            if name.lower() in _DATA_FIELDS and child.is_scalar:
+                continue
+            whose = name if name in variants and not around.names.is_exactly(name) else subject
+            is_set = bool(path) and path[-1].lower() in _DATA_FIELDS and not child.is_scalar
+            yield from _of_node(child, (*path, name), name if is_set else own or dataset, text, around, whose)
     elif node.items is not None:
         for item in node.items:
-            yield from _of_node(item, path, dataset, text, around)
+            yield from _of_node(item, path, dataset, text, around, subject)
     elif not _EMPTY.fullmatch(node.raw):
-        yield from _of_value(node, path, dataset, text, around)
+        for statement in _of_value(node, path, dataset, text, around):
+            yield replace(statement, subject=subject) if subject and not statement.subject else statement
+
+
+def _variants(fields: Mapping[str, Node], names: Names) -> frozenset[str]:
+    """The names of fields that are those of the artifact's siblings: they begin as its own, and hold fields."""
+    found = [name for name, child in fields.items() if child.fields is not None and names.is_sibling(name)]
+    return frozenset(found) if len(found) > 1 else frozenset()
 
 
 def _of_value(node: Node, path: tuple[str, ...], dataset: str | None, text: str, around: Around) -> Iterator[Statement]:
-    """A lone number by the innermost name that is a metric's; anything longer is prose."""
+    """A lone number, range or pair by the innermost name that is a metric's; anything longer is prose."""
     written = text[node.start : node.end]
     start = node.start + (1 if written[:1] in "\"'" else 0)
     if not _LONE.fullmatch(node.raw.strip()):
@@ -66,25 +84,50 @@ def _of_value(node: Node, path: tuple[str, ...], dataset: str | None, text: str,
             node.raw[:2_000], start, Around(around.names, dataset or around.dataset, around.passage)
         )
         return
-    named = _metric(path)
-    found = quantities(node.raw)
-    value = value_of(named, found[0], " ".join(path)) if named is not None and found else None
-    if named is None or not found:
-        return
-    if value is None and named.metric == "accuracy" and found[0].value > 100:
-        named, value = Named("score", None, 0, 0), found[0].value
-    if value is None or (named.metric in ("parameters", "flops") and value < 1_000):  # its scale is not printed
+    unit = _UNIT_WORD.search(node.raw)
+    named = (_metric_of_unit(unit["word"]) if unit is not None else None) or _metric(path)
+    if named is None:
         return
     inner = path[-1].replace("_", " ")
     note = named.note or (inner if metric_of_header(inner) is None else None)
     own = next((name for _, _, name in datasets_in(inner)), None)
-    quality = named.metric not in ("parameters", "flops", "size_bytes", "resolution", "labels", "dimensions")
-    scope = Scope(dataset=(own or dataset) if quality else None, note=note)
-    said: float | str = str(int(value)) if named.metric == "resolution" else value
-    yield Statement(
-        named.metric, said, start + found[0].start, start + found[0].end, f"{'. '.join(path)}: {node.raw}",
-        found[0].comparator, scope,
-    )  # fmt: skip
+    scope = Scope(dataset=(own or dataset) if named.metric not in _OF_THE_MODEL else None, note=note)
+    for found in quantities(_SPREAD.sub("", node.raw)):
+        below_zero = re.fullmatch(r"\s*[-−]", node.raw[: found.start]) is not None
+        for comparator, quantity in _ends(found):
+            metric, value = _below_zero(named, quantity) if below_zero else _valued(named, quantity, " ".join(path))
+            if value is None:
+                continue
+            said: float | str = str(int(value)) if metric == "resolution" else value
+            place = (start + found.start - below_zero, start + found.end)
+            yield Statement(metric, said, *place, f"{'. '.join(path)}: {node.raw}", comparator, scope)
+
+
+def _metric_of_unit(word: str) -> Named | None:
+    return Named("score", word, 0, 0) if word == "dB" else metric_of_header(word)
+
+
+def _ends(found: Quantity) -> list[tuple[Comparator, Quantity]]:
+    """A number with its comparator; of a range its two ends."""
+    if found.low is None:
+        return [(found.comparator, found)]
+    return [(">=", replace(found, value=found.low, low=None)), ("up_to", replace(found, low=None))]
+
+
+def _valued(named: Named, quantity: Quantity, heads: str) -> tuple[str, float | None]:
+    """The metric and its value; None where the number cannot be one, or its scale is not printed."""
+    value = value_of(named, quantity, heads)
+    if value is None and named.metric == "accuracy" and quantity.value > 100:
+        return "score", quantity.value
+    if value is not None and named.metric in ("parameters", "flops") and value < 1_000:
+        return named.metric, None
+    return named.metric, value
+
+
+def _below_zero(named: Named, quantity: Quantity) -> tuple[str, float | None]:
+    """A number below zero can only be a score: a reward, a log-likelihood."""
+    is_score = named.metric in ("score", "accuracy") and quantity.low is None
+    return "score", -quantity.value if is_score else None
 
 
 def _metric(path: tuple[str, ...]) -> Named | None:

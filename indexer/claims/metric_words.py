@@ -12,12 +12,14 @@ PERCENT: Final = frozenset({
 })  # fmt: skip
 """Metrics printed as percent or as a share."""
 _SCORES: Final = (
-    r"(?:Sacre)?BLEU(?:-?\d)?|ROUGE[-_ ]?(?:\d|L(?:sum)?|Lsum)?|METEOR|CIDEr|SPICE|SARI|COMET|chrF\+*|BERT-?Score|"
+    r"(?:Sacre)?BLEU(?:-?\d)?|RO[UG]{2}E[-_ ]?(?:\d|L(?:sum)?|Lsum)?|METEOR|CIDEr|SPICE|SARI|COMET|chr-?F\+*|"
+    r"BERT-?Score|"
     r"BLEURT|PSNR|SSIM|MS-SSIM|LPIPS|PSIM|r?FID|KID|inception score|CLIP[- ]?score|R?MSE|MAE|MAPE|MPJPE|"
-    r"PA-MPJPE|NME|PESQ|STOI|(?:SI-?)?S[DN]RI?|Pearson(?:'s)?(?: r| correlation)?|Spearman(?:'s)?(?: rho|"
+    r"PA-MPJPE|NME|PESQ|STOI|(?:SI[- ]?)?S[DNIA]R(?:I| imp)?|Pearson(?:'s)?(?: r| correlation)?|Spearman(?:'s)?(?: rho|"
     r" correlation)?|"
     r"correlation|STS-?B|GLUE(?: score)?|MTEB|Dice|DSC|[nN]DCG(?:@\d+)?|MRR(?:@\d+)?|AU(?:RO)?C|ROC[- ]AUC|"
-    r"kappa|Matthews|MCC|(?:mean )?norm(?:ali[sz])?ed error|log10|log ?r?mae|log ?rmse|RMSLE|R2|R²|"
+    r"kappa|Matthews|MCC|(?:mean )?norm(?:ali[sz])?ed error|log10|log ?r?mae|log ?rmse|RMSLE|(?<!\()R2|R²|"
+    r"ANLS|(?:log-?)?likelihood|NLL|"
     r"delta ?\d(?:\.\d+)?|abs rel|success rate|ratio of correct \w+|abs(?:olute)? rel(?:ative)?|"
     r"bits? per (?:byte|character)|"
     r"bpc|(?:avg\.?|average|mean) (?:[\w-]{2,20} )?error|angle error|AEE|EPE|RTF|V-?measure|human ?eval|MMLU|"
@@ -36,10 +38,10 @@ _WORDS: Final = tuple(
                        r"test|average classification) error(?: rates?)?|error rates?|"
                        r"(?:top-?[15]|classification) errors?|misclassification(?: rate)?|false (?:positive|alarm|"
                        r"negative|acceptance|rejection) rate", False),
-        ("error_rate", r"WER|CER|EER|PER|ACER|FPR|FNR|FAR|FRR|BPCER|APCER", True),
+        ("error_rate", r"WER|CER|Wer|Cer|EER|PER|ACER|FPR|FNR|FAR|FRR|BPCER|APCER", True),
         ("average_precision", r"mean average[- ]precision|average[- ]precision|coco(?: orig)?(?: (?:segm|bbox|"
                               r"keypoints?))? (?:precision|map)|[a-z-]+-map", False),
-        ("average_precision", r"mAP|(?<!A)AP(?:s|m|l|75|50)?|APs?|OKS AP", True),
+        ("average_precision", r"mAP(?:val|test|box|bbox|mask|segm)?|(?<!A)AP(?:s|m|l|75|50)?|APs?|OKS AP", True),
         ("mean_iou", r"m(?:ean)?[_ -]?io?u|"
                      r"mean intersection[- ]over[- ]union|intersection[- ]over[- ]union|miou", False),
         ("mean_iou", r"(?<![@\d.])(?<![\d@] )IoU(?! ?=)", False),
@@ -91,6 +93,8 @@ _TABLE_WORDS: Final = tuple(
     )
 )  # fmt: skip
 
+_OWN_METRIC: Final = re.compile(r"(?P<name>[\w-]{3,40}) metric\s{0,3}$", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Named:
@@ -131,6 +135,7 @@ def metric_of_header(text: str) -> Named | None:
     >>> metric_of_header("MParams").factor, metric_of_header("AP @ [ IoU=0.50:0.95 ]").metric
     (1000000.0, 'average_precision')
     """
+    text = " ".join(text.split())  # an escaped underscore was left as two blanks
     quality = [named for named in metric_words(text) if named.metric != "loss"]
     if quality:
         first = quality[0]
@@ -140,7 +145,8 @@ def metric_of_header(text: str) -> Named | None:
         match = pattern.search(text)
         if match is not None and (match.start() == 0 or len(match.group()) >= len(text.strip(" :*%")) / 2):
             return Named(metric, None, match.start(), match.end(), factor)
-    return None
+    own = _OWN_METRIC.search(text)
+    return Named("score", own["name"], own.start("name"), own.end("name")) if own is not None else None
 
 
 def note_of(metric: str, words: str) -> str | None:

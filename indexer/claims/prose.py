@@ -74,7 +74,7 @@ def _numbers(sentence: str, around: Around) -> list[Read]:
     shapes = pictures.shapes(sentence)
     found = [q for q in printed if not any(a <= q.start < b for a, b in shapes)]
     words = metric_words(sentence)
-    names = names_in(sentence)
+    names = [name for name in names_in(sentence) if not any(w.start <= name[0] and name[1] <= w.end for w in words)]
     read: list[Read | None] = []
     for place, quantity in enumerate(found):
         before = found[place - 1] if place else None
@@ -134,6 +134,8 @@ def _metric(sentence: str, q: Quantity, words: list[Named], found: list[Quantity
 
 def _quality(sentence: str, q: Quantity, words: list[Named], found: list[Quantity]) -> Read | None:
     """A measured quality, by the metric's name that belongs to the number."""
+    if between.VARIABLE.search(sentence, max(0, q.start - 6), q.start):
+        return None
     if q.unit == "percent" and between.KEPT.search(sentence, 0, q.start) and between.KEPT_OF.match(sentence, q.end):
         kept: Comparator = "<" if q.comparator in (">", ">=") else "="
         return Read(replace(q, comparator=kept), "loss_relative", round(100 - q.value, 6))
@@ -154,6 +156,8 @@ def _quality(sentence: str, q: Quantity, words: list[Named], found: list[Quantit
         if q.unit == "plain" or between.TRAINING_LOSS.search(sentence):
             return Read(q, "score", q.value, "loss") if q.unit == "plain" else None
         return Read(q, "loss_points" if q.unit == "points" else "loss_relative", q.value)
+    if named.note == "MMLU" and q.unit == "percent":  # a benchmark of right answers
+        named = replace(named, metric="accuracy")
     value = value_of(named, q)
     return None if value is None else Read(q, named.metric, value, named.note)
 
@@ -194,6 +198,7 @@ def _name_anywhere(sentence: str, q: Quantity, words: list[Named], found: list[Q
         named
         for named in close
         if not any(min(named.end, q.end) <= other.start < max(named.start, q.start) for other in others)
+        and not (named.end <= q.start and between.BRACKETS_APART.search(sentence, named.end, q.start))
     ]
     return min(near, key=lambda named: min(abs(named.start - q.end), abs(q.start - named.end)), default=None)
 
@@ -219,13 +224,22 @@ def _whose(sentence: str, read: Read, all_read: list[Read], names: list[tuple[in
     bracket = between.open_bracket(sentence, q.start)
     if between.KEPT.search(sentence, 0, q.start):
         return ""
-    if read.metric == "parameters" and q.low is not None:
-        return "its family"
+    if read.metric == "parameters":
+        if q.low is not None:
+            return "its family"
+        part = counts.PART_OF_MODEL.match(sentence, q.end)
+        if part is not None:
+            return f"its {part['before'] or part['after']}"
+        if counts.SIZES_BEFORE.search(sentence, 0, q.start) and not around.names.has_word(sentence[q.start : q.end]):
+            return "its family"
     if bracket is not None and between.FOR_COMPARISON.match(sentence, bracket + 1):
         return rival_of(sentence, q, names, around)
     another = between.ANOTHER.search(sentence, 0, q.start)
     if another is not None:
         return f"the {another['name'].lower()}"
+    sibling = around.names.sibling_in(sentence[: q.start])
+    if sibling:
+        return sibling
     rival = rival_of(sentence, q, names, around)
     for other in all_read:
         if 0 <= q.start - other.quantity.end <= _NEAR and between.VERSUS.fullmatch(

@@ -50,6 +50,8 @@ _NUMBER: Final = re.compile(
     rf"(?<![\w.,\\])(?<![A-Za-z./]/)(?:(?<![A-Za-z)\]]-)|(?<=\b[sS]ub-))(?P<sign>[<>≤≥~≈±$€£]=?\s?)?(?P<digits>{_DIGITS})(?![\d,]*\d)"
 )
 _RANGE: Final = re.compile(rf"\s?(?:-|–|—|\bto\b)\s?(?=(?P<digits>{_DIGITS})(?!\d))")
+_BETWEEN: Final = re.compile(r"\bbetween\s{1,2}$", re.IGNORECASE)
+_AND: Final = re.compile(rf"\s?(?:-|–|—|\band\b|\bto\b)\s?(?=(?P<digits>{_DIGITS})(?!\d))")
 _BEFORE: Final = tuple(
     (comparator, re.compile(rf"(?:{pattern})\s*(?:the |a |an )?[(~$]?\s*$", re.IGNORECASE))
     for comparator, pattern in (
@@ -103,7 +105,8 @@ def _read(text: str, match: re.Match[str]) -> Quantity | None:
     low: Decimal | None = None
     digits, at = match["digits"], match.end()
     unit, factor, end = _unit_at(text, at)
-    upper = _RANGE.match(text, end)
+    after_between = _BETWEEN.search(text, max(0, match.start() - 12), match.start()) is not None
+    upper = (_AND if after_between else _RANGE).match(text, end)
     if upper is not None and _plain(upper["digits"]) > _plain(digits):
         high_end = upper.end() + len(upper["digits"])
         high_unit, high_factor, high_end = _unit_at(text, high_end)

@@ -22,7 +22,7 @@ _SPEED: Final = (
     r"less time|speed\b)"
 )
 _RATIO_BEHIND: Final = tuple(
-    (metric, re.compile(rf"\s*(?:more |better |inference |model )?{words}", _I))
+    (metric, re.compile(rf"\s*(?:times )?(?:more |better |inference |model )?{words}", _I))
     for metric, words in (("memory_ratio", _MEMORY), ("size_ratio", _SIZE), ("speedup", _SPEED))
 )
 _RATIO_BEFORE: Final = tuple(
@@ -32,7 +32,7 @@ _RATIO_BEFORE: Final = tuple(
         (
             "size_ratio",
             r"(?:compress(?:ion|ed|es)?|(?:model )?size|param(?:eter)?s)(?: (?!with|and|while|"
-            r"at)\w{1,12}){0,3}(?: by| of)?\s{0,2}$",
+            r"at)\w{1,12}){0,5}?(?: by| of)?\s{0,2}$",
         ),
         (
             "speedup",
