@@ -14,7 +14,7 @@ from cli.verify_commands import BudgetOption, print_counts, verify
 
 if TYPE_CHECKING:
     from graph.artifacts import Artifact
-    from graph.work_responses import BuildResponse, IngestResponse
+    from graph.work_responses import BuildResponse, EncoderUsed, IngestResponse
 
 EXIT_PARTLY = 4
 
@@ -173,6 +173,7 @@ def print_build(answer: BuildResponse, *, report: bool) -> None:
     say(f"snapshot {answer.snapshot} ({state}, policy {answer.policy})")
     say(f"{answer.artifacts} artifacts, {answer.capabilities} capabilities, {answer.rows} rows, "
         f"{answer.embedded} texts embedded")  # fmt: skip
+    say(_encoder_line(answer.encoder))
     print_counts(answer.claims)
     if answer.refused:
         say(f"{len(answer.refused)} kept out" + ("" if report else " (--report lists them)"))
@@ -180,6 +181,13 @@ def print_build(answer: BuildResponse, *, report: bool) -> None:
         rows = [(r.artifact, shorten(r.what, 60), r.reason) for r in answer.refused]
         print_table(["artifact", "what", "why"], rows)
     note('next: matchgraph search "what it should do"')
+
+
+def _encoder_line(used: EncoderUsed) -> str:
+    """One line: which encoder, what it ran on, and why not on what is faster."""
+    ran = f" in {used.runtime}" if used.runtime else ""
+    near = f", at most {used.difference:.0e} from torch" if used.difference is not None else ""
+    return f"encoder {used.name}{ran}{near}" + (f" ({used.note})" if used.note else "")
 
 
 def _date(time_us: int | None) -> str | None:

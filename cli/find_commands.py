@@ -13,7 +13,7 @@ from cli.session import DatabaseOption, HomeOption, JsonOption, opened
 if TYPE_CHECKING:
     from graph.claims import ClaimReport
     from graph.home import Home
-    from graph.responses import ArtifactReport, CanonicalReport, CompareResponse, SearchResponse
+    from graph.responses import ArtifactReport, CanonicalReport, CompareResponse, Result, SearchResponse
     from search.memory import SearchRequest
     from search.outcomes import Caller
 
@@ -27,6 +27,10 @@ NoUnderstandOption = Annotated[
     bool, typer.Option("--no-understand", help="Take the query as words: no limits, names or negations are read.")
 ]
 NotOption = Annotated[list[str] | None, typer.Option("--not", help="An artifact that you do not want; repeatable.")]
+NoExploreOption = Annotated[
+    bool, typer.Option("--no-explore", help="Keep the last place of page one from what nobody has chosen yet.")
+]
+BlindOption = Annotated[bool, typer.Option("--blind", help="Score without what the log says; explores nothing.")]
 ExplainOption = Annotated[bool, typer.Option("--explain", help="Show the parts of each score.")]
 
 
@@ -40,8 +44,8 @@ def search(
     query: Annotated[str, typer.Argument(help="What it should do, in your words.")],
     limit: LimitOption = 10, offset: OffsetOption = 0, search_id: SearchIdOption = None, type_: TypeOption = None,
     where: WhereOption = None, policy: PolicyOption = None, not_: NotOption = None,
-    no_understand: NoUnderstandOption = False, explain: ExplainOption = False,
-    json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
+    no_understand: NoUnderstandOption = False, no_explore: NoExploreOption = False, blind: BlindOption = False,
+    explain: ExplainOption = False, json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
 ) -> None:  # fmt: skip
     """Find artifacts by what they do.
 
@@ -52,7 +56,8 @@ def search(
     from search.engine import open_engine
 
     with opened(home, db) as found:
-        asked = _Asked(limit, offset, search_id, type_, where, policy, not_, understand=not no_understand)
+        understand, explore = not no_understand, not no_explore
+        asked = _Asked(limit, offset, search_id, type_, where, policy, not_, understand, explore, blind)
         request = _request(found, query, asked)
         print_search(open_engine(found).search(request), explain=explain, json_=json_)
 
@@ -62,8 +67,8 @@ def different(
     query: Annotated[str, typer.Argument(help="How the other should differ: 'but smaller and offline'.")] = "",
     limit: LimitOption = 10, offset: OffsetOption = 0, search_id: SearchIdOption = None, type_: TypeOption = None,
     where: WhereOption = None, policy: PolicyOption = None, not_: NotOption = None,
-    no_understand: NoUnderstandOption = False, explain: ExplainOption = False,
-    json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
+    no_understand: NoUnderstandOption = False, blind: BlindOption = False,
+    explain: ExplainOption = False, json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
 ) -> None:  # fmt: skip
     """Find what does the same job as ARTIFACT, but differs the way you say.
 
@@ -76,7 +81,8 @@ def different(
     from search.engine import open_engine
 
     with opened(home, db) as found:
-        asked = _Asked(limit, offset, search_id, type_, where, policy, not_, understand=not no_understand)
+        understand = not no_understand
+        asked = _Asked(limit, offset, search_id, type_, where, policy, not_, understand, explore=True, blind=blind)
         request = _request(found, query or artifact, asked)
         print_search(find_different(open_engine(found), artifact, query, request), explain=explain, json_=json_)
 
@@ -157,11 +163,13 @@ def print_search(answer: SearchResponse, *, explain: bool, json_: bool) -> None:
     if answer.message:
         say_wrapped(answer.message)
     rows = [
-        (r.position, r.slug, f"{r.score:.3f}", None if r.rank is None else f"{r.rank:.1f}", brief_verdict(r.runs))
+        (r.position, _marked(r), f"{r.score:.3f}", None if r.rank is None else f"{r.rank:.1f}", brief_verdict(r.runs))
         for r in answer.results
     ]
     if rows:
         print_table(["#", "artifact", "score", "rank", "runs its task"], rows, right=(0, 2, 3))
+    if answer.confidence is not None:
+        say(confidence_line(answer))
     for r in answer.results if answer.understood.differences and not explain else ():
         say_wrapped(f"{r.position}. {r.why}")
     for r in answer.results if explain else ():
@@ -177,6 +185,17 @@ def print_search(answer: SearchResponse, *, explain: bool, json_: bool) -> None:
         note(f"search {answer.search_id}; say what worked: matchgraph outcome --last POSITION success")
 
 
+def _marked(result: Result) -> str:
+    return f"{result.slug} (exploration)" if result.exploration else result.slug
+
+
+def confidence_line(answer: SearchResponse) -> str:
+    """How sure the answer is, in one line; what it means differs between the two questions."""
+    if answer.results and "job" in answer.results[0].parts:
+        return f"confidence {answer.confidence:.2f}: how far the first one's job agrees"
+    return f"confidence {answer.confidence:.2f} that something here fits what is asked"
+
+
 def understood_lines(answer: SearchResponse) -> list[str]:
     """What was read from the query, and what could not be, one line each."""
     read = answer.understood
@@ -187,6 +206,8 @@ def understood_lines(answer: SearchResponse) -> list[str]:
         lines.append(f"understood: {'; '.join(parts)} (--no-understand takes it as words)")
     if read.differences:
         lines.append(f"must differ: {', '.join(read.differences)}")
+    if read.switches:
+        lines.append(f"switched: {', '.join(read.switches)}")
     return [*lines, *read.notes]
 
 
@@ -309,6 +330,8 @@ class _Asked:
     policy: str | None
     rejected: list[str] | None
     understand: bool
+    explore: bool
+    blind: bool
 
 
 def _request(home: Home, query: str, asked: _Asked) -> SearchRequest:
@@ -320,5 +343,5 @@ def _request(home: Home, query: str, asked: _Asked) -> SearchRequest:
     rules = None if asked.policy is None else find_policy(asked.policy)
     return SearchRequest(
         query, _caller(home), asked.limit, asked.offset, conditions, rules, asked.search_id, asked.understand,
-        tuple(asked.rejected or ()),
+        tuple(asked.rejected or ()), asked.explore, asked.blind,
     )  # fmt: skip

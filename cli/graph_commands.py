@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import note, print_json, print_table, say, say_wrapped, shorten, show_value
+from cli.output import day_words, note, print_json, print_table, say, say_wrapped, shorten, show_value
 from cli.session import DatabaseOption, HomeOption, JsonOption, opened
 
 if TYPE_CHECKING:
     from graph.graph_responses import HistoryReport
 
 EXIT_FINDINGS = 3
+_NEIGHBOURS = 50
 NodeArgument = Annotated[str, typer.Argument(help="A query, an intent, a capability URI or an artifact.")]
 app = typer.Typer(help="Inspect the match graph: what was searched, what was delivered, what worked.",
                   no_args_is_help=True)  # fmt: skip
@@ -100,7 +101,7 @@ def show(
 @app.command()
 def neighbors(
     node: NodeArgument,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Lines of the table; --json has all.")] = 50,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Default 50; with --json all.")] = None,
     json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
 ) -> None:  # fmt: skip
     """List what a node is connected with, strongest first.
@@ -110,15 +111,15 @@ def neighbors(
     from search.inspect_graph import list_neighbours
 
     with opened(home, db) as found:
-        answer = list_neighbours(found, node)
+        answer = list_neighbours(found, node, limit or (None if json_ else _NEIGHBOURS))
     if json_:
         print_json(answer)
         return
-    shown = answer["neighbors"][:limit]
+    shown = answer["neighbors"]
     rows = [(n["kind"], shorten(str(n["label"]), 40), n["searches"], n["actors"], n["weight"]) for n in shown]
     print_table(["kind", "node", "searches", "voters", "outcome weight"], rows, right=(2, 3, 4))
-    if len(answer["neighbors"]) > limit:
-        note(f"{limit} of {len(answer['neighbors'])} (--limit)")
+    if answer["of"] > len(shown):
+        note(f"{len(shown)} of {answer['of']} (--limit)")
 
 
 @app.command()
@@ -183,11 +184,23 @@ def explain(
         if details:
             say_wrapped(f"{name.replace('_', ' ')}: {details}", indent=2)
     say(f"times matched {answer['times_matched']} by {answer['distinct_actors']} actors")
+    if answer["match_graph"] is not None:
+        _say_crowd(answer["match_graph"]["crowd"])
     if answer["votes"]:
         say()
         votes = [(v["outcome"], v["position"], v["value"], v["decay"], v["cap_factor"], v["weight"])
                  for v in answer["votes"]]  # fmt: skip
         print_table(["outcome", "position", "value", "decay", "cap", "weight"], votes, right=(1, 2, 3, 4, 5))
+
+
+def _say_crowd(crowd: dict[str, Any]) -> None:
+    """Who stands behind the votes, where anybody does."""
+    if crowd["voters"]:
+        elsewhere = crowd["only_here_elsewhere"]
+        others = "" if elsewhere is None else f" (of the voters of all others {elsewhere:.0%})"
+        say_wrapped(f"voters {crowd['voters']}: {crowd['only_here']} voted on nothing else{others}, "
+                    f"{crowd['busiest_day_voters']} came on {day_words(crowd['busiest_day'])}, the largest share of "
+                    f"one actor is {crowd['largest_actor_share']:.0%}")  # fmt: skip
 
 
 @app.command()
@@ -212,8 +225,6 @@ def history(
 
 def print_history(answer: HistoryReport) -> None:
     """Print the answer of `graph history`."""
-    from cli.output import day_words
-
     say(f"{answer.slug}: UnfragileRank over time")
     rows = [
         (day_words(p.as_of_us), None if p.rank is None else f"{p.rank:.3f}", f"{p.points:.3f}", f"{p.known_weight:.0f}")

@@ -87,8 +87,24 @@ CANONICAL_SIMILARITY_SAME_JOB: Final = 0.70
 """The same where the task already names the job, or both name the same label set."""
 CANONICAL_SIMILARITY_STRICT: Final = 0.88
 """The same where the job is a label set that neither names, and in `other.other`."""
+FITS_PRIOR: Final = 0.8
+"""Before anything is known of a query, something in the index fits it with this probability."""
+ABSTAIN_CONFIDENCE: Final = 0.5
+"""Abstain where something fits with less than this probability, and the query is nobody's name."""
 ABSTAIN_BELOW: Final = 0.25
-"""Abstain where the best cosine is below this and no word of the query matches a name."""
+"""In a snapshot without calibration: abstain where the best cosine is below this, and the query is nobody's name."""
+CALIBRATION_SENTENCES: Final = 200
+"""A calibration asks this many made queries of the index; fewer different sentences are taken several times."""
+CALIBRATION_SHARE: Final = 1 / 3
+"""A made query keeps this share of the words of a sentence that the index holds."""
+CALIBRATION_LEAST_WORDS: Final = 6
+"""A shorter sentence makes no query where there are longer ones."""
+EXPLORE_DEPTH: Final = 50
+"""The exploration slot is drawn from this many of the first results."""
+EXPLORE_TEMPERATURE: Final = 0.1
+"""A result whose score is s below that of the best candidate is drawn with weight exp(-s / this)."""
+EXPLORE_LEAST_PAGE: Final = 3
+"""A first page with fewer places has no exploration slot."""
 DIFFERENT_NEED_WEIGHT: Final = 1.0
 """Something different is sought with the artifact's own vector + this · the vector of the words; normalised."""
 JOB_NEIGHBOURS: Final = 20
@@ -99,6 +115,8 @@ JOB_LEAST_AGREEMENT: Final = 0.1
 """Whose job has a smaller share of the votes is not said to do the same."""
 DIVERSITY_WEIGHT: Final = 0.1
 """In something different, a result loses this · its largest cosine to a result above it."""
+SCORES_FRESH_US: Final = 3_600_000_000
+"""Scores are computed anew when something that they depend on changes; their decay is at most this far behind (µs)."""
 QUERY_MAX_CHARS: Final = 2_000
 """A longer query is cut here, and the answer says so."""
 LIMIT_MAX: Final = 100

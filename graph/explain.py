@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graph.constants import DAY_US, SHRINK_ACTORS
@@ -72,6 +73,16 @@ def explain_artifact(match_graph: MatchGraph, artifact: str) -> Explanation:
         The match graph has no such artifact: it was never delivered; names the nearest.
     """
     node = match_graph.find(artifact, ("artifact",))
+    return explain_part(
+        match_graph, node, pagerank=match_graph.pagerank[node], flow=match_graph.walks.flows.get(node.id, 0.0),
+        crowd=find_crowds(match_graph.votes, [node.id])[node.id], neighbours=match_graph.neighbors(node.key),
+    )  # fmt: skip
+
+
+def explain_part(
+    match_graph: MatchGraph, node: Node, *, pagerank: float, flow: float, crowd: Crowd, neighbours: Sequence[Neighbour]
+) -> Explanation:
+    """The explanation of an artifact from the paths through it alone, and from what depends on all others too."""
     fold, votes = match_graph.fold, match_graph.votes.get(node.id, [])
     everything = add_up(votes)
     voters = len(everything.actors)
@@ -80,30 +91,35 @@ def explain_artifact(match_graph: MatchGraph, artifact: str) -> Explanation:
         distinct_actors=match_graph.seekers[node.id],
         voters=voters, selecting_actors=selecting_actors(votes),
         positive=everything.positive, negative=everything.negative,
-        pagerank=match_graph.pagerank[node], flow=match_graph.walks.flows.get(node.id, 0.0),
+        pagerank=pagerank, flow=flow,
         shrink=voters / (voters + SHRINK_ACTORS), success=success_rate(weighed.vote for weighed in votes),
-        crowd=_crowd(match_graph, node.id), paths=_paths(match_graph, node.id), votes=tuple(votes),
-        neighbours=tuple(match_graph.neighbors(node.key)),
+        crowd=crowd, paths=_paths(match_graph, node.id), votes=tuple(votes), neighbours=tuple(neighbours),
     )  # fmt: skip
 
 
-def _crowd(match_graph: MatchGraph, artifact: str) -> Crowd:
-    votes, tried = match_graph.votes.get(artifact, []), match_graph.artifacts_of_actors
+def find_crowds(votes: Mapping[str, Sequence[WeighedVote]], artifacts: Iterable[str]) -> dict[str, Crowd]:
+    """Who stands behind the votes on each of some artifacts, by id; `votes` are the weighed votes on all artifacts."""
+    tried = Counter(actor for each in votes.values() for actor in {weighed.vote.actor for weighed in each})
+    one_thing = sum(number == 1 for number in tried.values())
+    return {artifact: _crowd(votes.get(artifact, ()), tried, one_thing) for artifact in artifacts}
+
+
+def _crowd(votes: Sequence[WeighedVote], tried: Mapping[str, int], one_thing: int) -> Crowd:
+    """A crowd, from how many artifacts each actor voted on, and how many actors voted on one alone."""
     first: dict[str, int] = {}
     sizes: dict[str, list[float]] = {}
     for weighed in votes:
         actor = weighed.vote.actor
         first[actor] = min(weighed.vote.time_us // DAY_US, first.get(actor, weighed.vote.time_us // DAY_US))
         sizes.setdefault(actor, []).append(abs(weighed.weight))
-    elsewhere = Counter(tried)
-    elsewhere.subtract(first.keys())
-    others = [tried[actor] for actor, artifacts in elsewhere.items() if artifacts > 0]
+    only_here = sum(tried[actor] == 1 for actor in first)
+    elsewhere = len(tried) - only_here
     days = Counter(first.values())
     day, most = min(days.items(), key=lambda pair: (-pair[1], pair[0]), default=(None, 0))
     totals = [exact_sum(each) for each in sizes.values()]
     return Crowd(
-        voters=len(first), only_here=sum(tried[actor] == 1 for actor in first),
-        only_here_elsewhere=sum(number == 1 for number in others) / len(others) if others else None,
+        voters=len(first), only_here=only_here,
+        only_here_elsewhere=(one_thing - only_here) / elsewhere if elsewhere else None,
         busiest_day=None if day is None else day * DAY_US, busiest_day_voters=most,
         largest_actor_share=max(totals) / exact_sum(totals) if exact_sum(totals) > 0 else 0.0,
     )  # fmt: skip

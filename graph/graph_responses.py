@@ -85,10 +85,11 @@ class NeighborReport(Document):
 
 
 class NeighborsReport(Document):
-    """The answer of `graph neighbors`, strongest first."""
+    """The answer of `graph neighbors`, strongest first: the first of `of` neighbours."""
 
     node: str
     kind: NodeKindName
+    of: int
     neighbors: tuple[NeighborReport, ...]
 
 
@@ -168,6 +169,17 @@ class PathSumReport(Document):
     success: Success
 
 
+class CrowdReport(Document):
+    """Who stands behind an artifact's votes; it changes no weight. See `graph.explain.Crowd`."""
+
+    voters: int
+    only_here: int = Field(description="of them have no vote on anything else")
+    only_here_elsewhere: float | None = Field(description="that share among the voters of all others; null without any")
+    busiest_day: int | None = Field(description="microseconds since 1970 UTC")
+    busiest_day_voters: int = Field(description="voters whose first vote on it fell on that day")
+    largest_actor_share: float = Field(description="of its absolute weight, of one actor")
+
+
 class WalkReport(Document):
     """An artifact's place in the match graph; see `graph.explain.Explanation`."""
 
@@ -179,6 +191,7 @@ class WalkReport(Document):
     flow: float
     shrink: float
     success: Success
+    crowd: CrowdReport
     paths: tuple[PathSumReport, ...]
 
 

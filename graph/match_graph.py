@@ -128,6 +128,11 @@ class Fold:
         """All outcomes kept for an artifact, merges resolved, in no particular order; `weigh_votes` picks the votes."""
         return [self._resolved(vote) for vote in self._by_artifact.get(artifact, {}).values()]
 
+    def is_chosen(self, artifact: str) -> bool:
+        """Whether anyone ever selected an artifact or had success with it."""
+        votes = self._by_artifact.get(artifact, {})
+        return any(vote.outcome in ("select", "success") for vote in votes.values())
+
     def _resolved(self, vote: Vote) -> Vote:
         same = self.same
         if not same.pairs:

@@ -38,8 +38,8 @@ class Understood(Document):
     """What the engine read from the query; `cut` where it was longer than it may be.
 
     `where` are all conditions, `read` those that the query's own words state, `searched` the words that are left to
-    search for, `name` the artifact that it names, `differences` what a difference asks for, and `notes` what it could
-    not read or judge.
+    search for, `name` the artifact that it names, `differences` what a difference asks for, `switches` the options that
+    are not at their default, and `notes` what it could not read or judge.
     """
 
     text: str
@@ -52,6 +52,7 @@ class Understood(Document):
     policy: str | None = None
     rejected: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
+    switches: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -72,7 +73,7 @@ class Result(Document):
     runs: str | None = Field(default=None, description="verdict and tier of runs:<task>, as 'verified (artifact)'")
     why: str = ""
     token: str | None = None
-    exploration: bool = False
+    exploration: bool = Field(default=False, description="drawn for the exploration slot, the last place of page one")
 
 
 class SearchResponse(Document):
@@ -83,7 +84,12 @@ class SearchResponse(Document):
     understood: Understood
     abstained: bool
     message: str = ""
-    confidence: float | None = None
+    confidence: float | None = Field(
+        default=None,
+        description="search: calibrated probability that something in the index, within what is asked, fits; null for "
+        "limits without words, and in a snapshot without calibration. different: how far the first result's job agrees "
+        "(1: stated by both sources; else its share of the neighbours' votes); null without results",
+    )
     snapshot: str
     event_seq: int
     results: tuple[Result, ...]

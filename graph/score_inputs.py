@@ -61,6 +61,11 @@ class ScoreInput:
 
 def score_inputs(connection: Connection, as_of_us: int) -> list[ScoreInput]:
     """The score inputs of all artifacts that are not retired, sorted by id, as of a moment."""
+    return score_inputs_and_walks(connection, as_of_us)[0]
+
+
+def score_inputs_and_walks(connection: Connection, as_of_us: int) -> tuple[list[ScoreInput], Walks]:
+    """The score inputs as of a moment, and the weighed votes on everything behind them."""
     artifacts = all_artifacts(connection)
     fold = read_votes(connection)
     known = Known(
@@ -68,7 +73,8 @@ def score_inputs(connection: Connection, as_of_us: int) -> list[ScoreInput]:
         _newest_evidence(connection, as_of_us),
         shared_capabilities(assignments(connection), artifacts, fold.same.survivors("capability")),
     )  # fmt: skip
-    return join_inputs(known, walk_votes(fold, as_of_us), fold.times)
+    walks = walk_votes(fold, as_of_us)
+    return join_inputs(known, walks, fold.times), walks
 
 
 @dataclass(frozen=True)

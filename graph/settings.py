@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+EncoderRuntime = Literal["auto", "onnx", "torch"]
+"""Where the sentence encoder runs."""
 
 
 class Settings(BaseSettings):
@@ -21,6 +25,8 @@ class Settings(BaseSettings):
         Marks this caller's searches and outcomes as not a user's; the fold ignores them.
     encoder : str or None
         Model directory or hub id of the sentence encoder; default all-MiniLM-L6-v2 from its package.
+    encoder_runtime : str
+        Where it runs: "onnx" in onnxruntime, "torch", or "auto": onnxruntime where its graph gives torch's vectors.
     threads : int
         Threads for encoding.
     sandbox : str
@@ -35,6 +41,7 @@ class Settings(BaseSettings):
     database_url: str | None = None
     synthetic: bool = False
     encoder: str | None = None
+    encoder_runtime: EncoderRuntime = "auto"
     sandbox: str = ""
     threads: int = Field(default=2, ge=1, le=256)
     host: str = "127.0.0.1"

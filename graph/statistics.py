@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Edge", "MatchGraph", "Neighbour", "Node", "NodeKind", "build_match_graph", "read_match_graph"]
 _NOBODY: Final = Support(0.0, 0.0, frozenset())
-_NEXT_TO: Final[Mapping[NodeKind, tuple[tuple[NodeKind, int], ...]]] = {
+NEXT_TO: Final[Mapping[NodeKind, tuple[tuple[NodeKind, int], ...]]] = {
     "intent": (("capability", 1),), "capability": (("intent", 0), ("artifact", 2)), "artifact": (("capability", 1),),
 }  # fmt: skip
 """What a node of each kind has edges with, and where that stands in a path."""
@@ -84,11 +84,6 @@ class MatchGraph:
     def seekers(self) -> Counter[str]:
         """Distinct actors of the searches that delivered an artifact, by artifact."""
         return self.fold.seekers()
-
-    @cached_property
-    def artifacts_of_actors(self) -> Counter[str]:
-        """How many artifacts each actor has a vote on."""
-        return Counter(actor for votes in self.votes.values() for actor in {each.vote.actor for each in votes})
 
     @cached_property
     def searches(self) -> Counter[str]:
@@ -181,18 +176,12 @@ class MatchGraph:
         supports: dict[Node, list[Support]] = {}
         for path in self._through[node.kind].get(node.id, ()):
             support = self.walks.supports.get(path)
-            for kind, place in _NEXT_TO[node.kind]:
+            for kind, place in NEXT_TO[node.kind]:
                 near = Node(kind, path[place])
                 deliveries[near] += self.deliveries[path]
                 if support is not None:
                     supports.setdefault(near, []).append(support)
-        order = KINDS.index(node.kind)
-        found = [
-            Neighbour(near, KINDS.index(near.kind) > order, count, support.weight, len(support.actors))
-            for near, count in deliveries.items()
-            for support in (_added(supports.get(near, ())),)
-        ]
-        return sorted(found, key=lambda each: (-each.weight, -each.deliveries, each.node))
+        return join_neighbours(node, deliveries, supports)
 
     def find(self, name: str, kinds: Sequence[NodeKind] = KINDS) -> Node:
         """The node with this id or export key; of several kinds the first.
@@ -207,11 +196,9 @@ class MatchGraph:
                 candidate = Node(kind, self.fold.same.resolve(kind, id_))
                 if candidate in self._known:
                     return candidate
-        from rapidfuzz import process
-
-        ids = [node.id for node in self.nodes if node.id and node.kind in kinds]
-        near = process.extract(name[:200], ids, limit=3, score_cutoff=60)
-        raise UnknownArtifact(name, list(dict.fromkeys(hit[0] for hit in near)), kind="node")
+        raise UnknownArtifact(
+            name, nearest_node(name, [node for node in self.nodes if node.kind in kinds]), kind="node"
+        )
 
     def to_networkx(self, *, back: bool = False) -> networkx.DiGraph:
         """The match graph for people: nodes by `Node.key`, with kind, id and counts.
@@ -240,6 +227,27 @@ class MatchGraph:
         if node.kind == "artifact":
             attributes |= {"times_matched": self.fold.times[node.id], "voters": self.walks.voters(node.id)}
         return attributes
+
+
+def join_neighbours(
+    node: Node, deliveries: Mapping[Node, int], supports: Mapping[Node, Sequence[Support]]
+) -> list[Neighbour]:
+    """A node's neighbours, strongest first, from the deliveries and the paths' supports along its edges."""
+    order = KINDS.index(node.kind)
+    found = [
+        Neighbour(near, KINDS.index(near.kind) > order, count, support.weight, len(support.actors))
+        for near, count in deliveries.items()
+        for support in (_added(supports.get(near, ())),)
+    ]
+    return sorted(found, key=lambda each: (-each.weight, -each.deliveries, each.node))
+
+
+def nearest_node(name: str, nodes: Iterable[Node]) -> list[str]:
+    """The ids of the nodes nearest to a name by their letters, the best three; ties in the order given."""
+    from rapidfuzz import process
+
+    near = process.extract(name[:200], [node.id for node in nodes if node.id], limit=3, score_cutoff=60)
+    return list(dict.fromkeys(hit[0] for hit in near))
 
 
 def build_match_graph(fold: Fold, as_of_us: int) -> MatchGraph:

@@ -169,6 +169,20 @@ class Refused(Document):
     reason: str
 
 
+class EncoderUsed(Document):
+    """The sentence encoder of a build, and what it ran on: onnxruntime or torch, "" where nobody knows.
+
+    `note` says why it is not onnxruntime; `difference` is the largest of any number of its vectors from torch's, on a
+    fixed sample of texts.
+    """
+
+    name: str
+    digest: str
+    runtime: str = ""
+    note: str = ""
+    difference: float | None = None
+
+
 class BuildResponse(Document):
     """The answer of `build`."""
 
@@ -181,6 +195,7 @@ class BuildResponse(Document):
     policy: str
     refused: tuple[Refused, ...]
     claims: dict[str, int]
+    encoder: EncoderUsed
 
 
 class SnapshotInfo(Document):

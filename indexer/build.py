@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from graph.artifacts import Artifact
@@ -22,6 +24,8 @@ from graph.policy import Policy
 from graph.policy_file import find_policy
 from graph.store.catalogue import all_artifacts, all_canonical, assignments, vector_key
 from graph.store.evidence import deciding_evidence
+from indexer.calibration.fit import Calibration, calibrate
+from indexer.calibration.questions import admitted_sentences
 from indexer.canonical import assign_canonical, surviving_uris
 from indexer.decompose import IndexText, texts_of
 from indexer.embedding import embed_missing, read_vectors
@@ -175,18 +179,31 @@ def _write(
     rows: list[Row],
     texts: list[str],
 ) -> str:
+    vectors = read_vectors(home, encoder, texts)
     draft = Draft(
         encoder=encoder.info, policy=rules.name, rules=_plain(rules),
         catalogue=digest_of([[artifact.id, text_digest(artifact.model_dump_json())] for artifact in artifacts]),
-        rows=rows, texts=texts, vectors=read_vectors(home, encoder, texts),
+        rows=rows, texts=texts, vectors=vectors,
         counts={
             "artifacts": len({row.artifact for row in rows}),
             "capabilities": len({(row.artifact, row.capability) for row in rows}),
             "rows": len(rows),
         },
-        refused=admission.refused,
+        refused=admission.refused, calibration=_calibrated(home, encoder, artifacts, admission, vectors),
     )  # fmt: skip
     return write_snapshot(home.snapshots, draft).id
+
+
+def _calibrated(
+    home: Home, encoder: Encoder, artifacts: Sequence[Artifact], admission: Admission, vectors: NDArray[np.float32]
+) -> Calibration | None:
+    """The calibration; vectors of its queries are kept like those of texts, for the next build."""
+
+    def embed(queries: Sequence[str]) -> NDArray[np.float32]:
+        embed_missing(home, encoder, queries)
+        return read_vectors(home, encoder, queries)
+
+    return calibrate(admitted_sentences(artifacts, admission), vectors, embed)
 
 
 def _plain(rules: Policy) -> dict[str, object]:

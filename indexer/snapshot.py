@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from graph.digest import digest_of, text_digest
 from graph.errors import EncoderMismatch, SnapshotError
 from graph.events import now_us
+from indexer.calibration.fit import METHOD, Calibration
 from indexer.gate import Refused
 from indexer.lexical import Lexical
 from indexer.snapshots import (
@@ -42,6 +43,7 @@ __all__ = [
 VECTORS_FILE: Final = "vectors.faiss"
 LEXICAL_FOLDER: Final = "lexical"
 ROWS_FILE: Final = "rows.jsonl"
+CALIBRATION_FILE: Final = "calibration.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +73,30 @@ class Draft:
     vectors: NDArray[np.float32]
     counts: Mapping[str, int]
     refused: Sequence[Refused]
+    calibration: Calibration | None = None
 
     @property
     def content(self) -> str:
-        """Digest of format, encoder, policy and rows."""
+        """Digest of format, encoder, policy, rows and the method of calibration."""
         return content_digest(self.encoder, self.rules, self.rows)
 
 
 def content_digest(encoder: EncoderInfo, rules: Mapping[str, Any], rows: Sequence[Row]) -> str:
-    """What decides whether a build changes anything: digest of format, encoder, policy and rows."""
-    return digest_of([FORMAT, encoder.digest, dict(rules), text_digest(_lines(rows))])
+    """What decides whether a build changes anything: digest of format, encoder, policy, rows, calibration."""
+    return digest_of([FORMAT, METHOD, encoder.digest, dict(rules), text_digest(_lines(rows))])
 
 
 class Snapshot:
     """An open snapshot. Its files are mapped, so it stays usable after they were removed."""
 
-    def __init__(self, manifest: Manifest, rows: list[Row], vectors: Vectors, lexical: Lexical) -> None:
+    def __init__(
+        self, manifest: Manifest, rows: list[Row], vectors: Vectors, lexical: Lexical, calibration: Calibration | None
+    ) -> None:
         self.id = manifest.id
         self.manifest = manifest
         self.rows = rows
+        self.calibration = calibration
+        """How sure a cosine makes us; None in a snapshot that has none (an older one, or nothing to fit it on)."""
         self._vectors, self._lexical = vectors, lexical
 
     def dense(self, vector: NDArray[np.float32], top: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -131,6 +138,8 @@ def write_snapshot(folder: Path, draft: Draft) -> Manifest:
         Vectors.of(draft.vectors).save(place / VECTORS_FILE)
         Lexical.of(draft.texts).save(place / LEXICAL_FOLDER)
         (place / ROWS_FILE).write_text(_lines(draft.rows), encoding="utf-8")
+        if draft.calibration is not None:
+            draft.calibration.save(place / CALIBRATION_FILE)
         fields = {
             "id": name, "created_us": created_us, "content": content, "encoder": asdict(draft.encoder),
             "policy": draft.policy, "rules": dict(draft.rules), "catalogue": draft.catalogue,
@@ -173,7 +182,7 @@ def open_snapshot(folder: Path, *, encoder: EncoderInfo | None, deep: bool = Fal
     vectors, lexical = Vectors.open(folder / VECTORS_FILE), Lexical.open(folder / LEXICAL_FOLDER)
     if not len(rows) == vectors.shape[0] == lexical.rows or vectors.shape[1] != manifest.encoder.dimension:
         raise SnapshotError(f"{folder}: rows, vectors and words do not fit together: run `matchgraph build`")
-    return Snapshot(manifest, rows, vectors, lexical)
+    return Snapshot(manifest, rows, vectors, lexical, Calibration.open(folder / CALIBRATION_FILE))
 
 
 def live_capabilities(folder: Path, artifact: str) -> frozenset[str]:

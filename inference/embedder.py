@@ -1,22 +1,27 @@
-"""The sentence encoder: texts to unit vectors, through sentence-transformers."""
+"""The sentence encoder: texts to unit vectors, in onnxruntime where its graph gives torch's vectors, else on torch."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graph.errors import ModelError
+from graph.settings import EncoderRuntime
 from inference.encoder_recipe import EncoderInfo, read_recipe
+from inference.encoding.by_torch import BATCH, TorchEncoder
 from inference.models.digests import FileDigests
 from inference.models.locate import MINILM, find_hub_model, packaged_minilm
 
-BATCH: Final = 32
-"""Texts encoded at once, of similar length."""
+__all__ = ["BATCH", "Encoder", "Runtime", "open_encoder", "runtime_of"]
+
+GRAPHS: Final = "encoders"
+"""Folder of a home with the encoders' ONNX graphs."""
 
 
 class Encoder(Protocol):
@@ -29,17 +34,34 @@ class Encoder(Protocol):
         ...
 
 
-def open_encoder(name: str | None = None, *, threads: int = 2, home: Path | None = None) -> Encoder:
-    """The sentence encoder of this name; torch is imported at the first `encode`, not before.
+@dataclass(frozen=True)
+class Runtime:
+    """What encodes: onnxruntime or torch; `note` says why it is not the other one, where that could surprise.
+
+    `difference` is the largest of any number from torch's vectors, on a fixed sample of texts; None for torch itself.
+    """
+
+    name: str
+    note: str = ""
+    difference: float | None = None
+
+
+def open_encoder(
+    name: str | None = None, *, threads: int = 2, home: Path | None = None, runtime: EncoderRuntime = "auto"
+) -> Encoder:
+    """The sentence encoder of this name; nothing heavy is imported or loaded before the first `encode`.
 
     Parameters
     ----------
     name : str or None
         Model directory, or hub id in the local cache; None is all-MiniLM-L6-v2.
     threads : int
-        Threads of torch while encoding.
+        Threads while encoding.
     home : Path or None
-        Folder whose `encoder.json` remembers the weights' digest between runs.
+        Folder whose `encoder.json` remembers the weights' digest between runs, and whose `encoders` keeps the ONNX
+        graph; without one the encoder runs on torch.
+    runtime : str
+        `auto` takes onnxruntime where it can, `onnx` refuses anything else, `torch` never looks at it.
 
     Raises
     ------
@@ -50,7 +72,19 @@ def open_encoder(name: str | None = None, *, threads: int = 2, home: Path | None
     digests = FileDigests(home / "encoder.json" if home is not None else None)
     info, transformer = read_recipe(folder, shown, digests)
     digests.save()
-    return SentenceEncoder(info, folder, transformer, threads)
+    by_torch = TorchEncoder(info, folder, transformer, threads)
+    if runtime == "torch" or (home is None and runtime == "auto"):
+        return by_torch
+    if home is None:
+        raise ModelError(f"encoder {shown}: its ONNX graph is kept in a home: name one, or set the runtime to auto")
+    return ChosenEncoder(by_torch, home / GRAPHS, digests, threads, needs_onnx=runtime == "onnx")
+
+
+def runtime_of(encoder: Encoder) -> Runtime | None:
+    """What an encoder runs on, after loading it; None for an encoder that is not of this module."""
+    if isinstance(encoder, ChosenEncoder):
+        return encoder.runtime()
+    return Runtime("torch") if isinstance(encoder, TorchEncoder) else None
 
 
 def _find(name: str | None) -> tuple[str, Path]:
@@ -74,92 +108,50 @@ def _find(name: str | None) -> tuple[str, Path]:
     return name, folder
 
 
-class SentenceEncoder:
-    """A sentence-transformers model on the CPU, loaded at the first use; safe to share between threads."""
+class ChosenEncoder:
+    """An encoder that takes onnxruntime or torch at its first use; safe to share between threads."""
 
-    def __init__(self, info: EncoderInfo, folder: Path, transformer: Path, threads: int) -> None:
-        self.info = info
-        self._folder, self._transformer, self._threads = folder, transformer, threads
-        self._model: Any = None
-        self._lock = threading.Lock()  # the tokenizer's padding is state of its own
+    def __init__(
+        self, by_torch: TorchEncoder, graphs: Path, digests: FileDigests, threads: int, *, needs_onnx: bool
+    ) -> None:
+        self.info = by_torch.info
+        self._by_torch, self._graphs, self._digests, self._threads = by_torch, graphs, digests, threads
+        self._needs_onnx = needs_onnx
+        self._chosen: tuple[Encoder, Runtime] | None = None
+        self._lock = threading.Lock()
 
     def encode(self, texts: Sequence[str], on_done: Callable[[int], None] | None = None) -> NDArray[np.float32]:
         """L2-normalised vectors, float32 (n, dimension), in the order given; no texts give (0, dimension).
 
-        Parameters
-        ----------
-        texts : sequence of str
-            Texts; what exceeds `info.max_tokens` is cut. A lone surrogate counts as "?".
-        on_done : callable or None
-            Hears, after each batch, how many texts are finished.
-
         Raises
         ------
         ModelError
-            The model cannot be loaded, lacks tensors, or gives numbers that are not finite.
+            The model cannot be loaded or gives numbers that are not finite, or onnxruntime is asked for and cannot
+            take it.
         """
-        vectors = np.zeros((len(texts), self.info.dimension), np.float32)
-        order = sorted(range(len(texts)), key=lambda row: (-len(texts[row]), row))  # longest first: memory fails early
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
-            vectors[rows] = self._encode_batch([texts[row] for row in rows])
-            if on_done:
-                on_done(start + len(rows))
-        return vectors
+        return self._choice()[0].encode(texts, on_done)
 
-    def _encode_batch(self, texts: list[str]) -> NDArray[np.float32]:
-        clean = [text.encode("utf-8", "replace").decode() for text in texts]
+    def runtime(self) -> Runtime:
+        """What it runs on; loads it, and makes its graph where that is missing."""
+        return self._choice()[1]
+
+    def _choice(self) -> tuple[Encoder, Runtime]:
         with self._lock:
-            model = self._loaded()
-            try:
-                raw = model.encode(clean, batch_size=BATCH, show_progress_bar=False, convert_to_numpy=True)
-            except (RuntimeError, ValueError, IndexError, KeyError) as error:
-                raise ModelError(f"encoder {self.info.name}: {_line(error)}: choose another model") from error
-        vectors = np.asarray(raw, np.float32)
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        if vectors.shape[1] != self.info.dimension or not np.isfinite(vectors).all() or not lengths.all():
-            raise ModelError(
-                f"encoder {self.info.name}: vectors of shape {vectors.shape} that are not finite, are zero, or are "
-                f"not of {self.info.dimension} dimensions: its weights are damaged"
-            )
-        unit: NDArray[np.float32] = vectors / lengths
-        return unit
+            if self._chosen is None:
+                self._chosen = self._choose()
+            return self._chosen
 
-    def _loaded(self) -> Any:
-        if self._model is None:
-            self._model = _load(self._folder, self._transformer, self.info, self._threads)
-        return self._model
+    def _choose(self) -> tuple[Encoder, Runtime]:
+        from inference.encoding.kept_graph import NotExportable, find_or_make, missing_package
 
-
-def _load(folder: Path, transformer: Path, info: EncoderInfo, threads: int) -> Any:
-    """The model, after checking that every tensor came from its files and its length is the declared one."""
-    import torch
-    from safetensors import SafetensorError
-    from sentence_transformers import SentenceTransformer
-    from transformers import AutoModel
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    torch.set_num_threads(threads)
-    safely = {"use_safetensors": True, "local_files_only": True, "trust_remote_code": False}
-    try:
-        model = SentenceTransformer(
-            str(folder), device="cpu", local_files_only=True, trust_remote_code=False, model_kwargs=safely
-        )
-        if info.name != MINILM:  # a missing tensor would silently be random
-            _, loading = AutoModel.from_pretrained(transformer, output_loading_info=True, **safely)
-            missing = sorted(key for key in loading["missing_keys"] if not key.startswith("pooler."))
+        try:
+            missing = missing_package()
             if missing:
-                raise ModelError(f"encoder {info.name}: no weights for {missing[0]} and {len(missing) - 1} more")
-    except (OSError, ValueError, RuntimeError, KeyError, AttributeError, ImportError, SafetensorError) as error:
-        raise ModelError(f"encoder {info.name}: cannot be loaded: {_line(error)}") from error
-    if model.max_seq_length != info.max_tokens:
-        raise ModelError(
-            f"encoder {info.name}: reads {model.max_seq_length} tokens where its files say {info.max_tokens}: "
-            "state max_seq_length in its sentence_bert_config.json"
-        )
-    return model.eval()
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+                raise NotExportable(f"{missing} is not installed")
+            found, difference = find_or_make(self._by_torch, self._graphs, self._digests, self._threads)
+        except NotExportable as error:
+            if self._needs_onnx:
+                hint = "set MATCHGRAPH_ENCODER_RUNTIME to auto or torch"
+                raise ModelError(f"encoder {self.info.name}: {error}: {hint}") from error
+            return self._by_torch, Runtime("torch", note=str(error))
+        return found, Runtime("onnxruntime", difference=difference)

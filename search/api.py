@@ -162,12 +162,15 @@ def _asked(
     search_id: Annotated[str | None, Query(max_length=80)] = None,
     reject: Annotated[list[str] | None, Query(max_length=20, description="Artifacts that are not wanted.")] = None,
     understand: Annotated[bool, Query(description="false takes the query as words alone.")] = True,
+    explore: Annotated[bool, Query(description="false leaves out the exploration slot.")] = True,
+    blind: Annotated[bool, Query(description="true scores without what the log says; explores nothing.")] = False,
 ) -> SearchRequest:
     """What `search` and `different` are asked, but for the query."""
     conditions = read_where(where or [], type)
     rules = None if policy is None else named_policy(policy)  # never a file: paths are the operator's
     rejected = tuple(reject or ())
-    return SearchRequest("", _caller(request), limit, offset, conditions, rules, search_id, understand, rejected)
+    caller = _caller(request)
+    return SearchRequest("", caller, limit, offset, conditions, rules, search_id, understand, rejected, explore, blind)
 
 
 def _caller(request: Request) -> Caller:

@@ -12,41 +12,44 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from graph.artifacts import Artifact
-from graph.constants import ABSTAIN_BELOW
+from graph.constants import EXPLORE_DEPTH
 from graph.events import Actor, Operation, SearchEvent, now_us
 from graph.home import Home
-from graph.policy import POLICIES, Policy, objections, standings_of
+from graph.policy import POLICIES, Policy
 from graph.responses import ReadPart, Result, SearchResponse, Understood
 from graph.store import catalogue
-from graph.store.evidence import deciding_evidence
 from indexer.snapshot import Snapshot, open_snapshot
 from inference.embedder import Encoder, open_encoder
 from search.artifact_cache import ArtifactCache
-from search.copies import is_copy
-from search.facts import Candidates, read_facts, verdict_words
+from search.confidence import UNCALIBRATED, Fit, Judge, nothing_fits, nothing_left
+from search.explore import Slot, draw_slot, with_slot
+from search.facts import read_facts, verdict_words
 from search.fusion import PARTS, Texts, fuse
 from search.jobs import Jobs
-from search.memory import Delivery, Memory, Moment, SearchRequest
+from search.memory import Delivery, Memory, Moment, SearchRequest, explored_before
 from search.outcomes import Caller
-from search.query import Query, holds, read_limits, read_query
+from search.query import Query, read_limits, read_query
 from search.query.language import has_only_stop_words
 from search.query.names import Named, NameIndex
 from search.query.understand import Understanding, conflict, understand
 from search.ranking import Ranking, Scored
 from search.ranks import RankCache
+from search.sift import Sieve, is_allowed
 from search.tokens import make_token
 from search.why import explain_match
 
 LOCAL: Final = Caller("cli", Actor(id="local"))
 """The caller of the command line and of the demo."""
-_FILTER_CHUNK: Final = 50
+BLIND_PARTS: Final = tuple(part for part in PARTS if part != "graph")
+"""What is added up where the log is not to count."""
 
 
 @dataclass(frozen=True)
 class Chosen:
     """What a search found, before it is recorded; `reasons` by artifact id replace the engine's own `why`.
 
-    `understanding` is what was read from the query, `differences` what a difference asks for.
+    `understanding` is what was read from the query, `differences` what a difference asks for, `slot` what was drawn to
+    be explored where it is on the page.
     """
 
     page: tuple[Scored, ...]
@@ -57,6 +60,8 @@ class Chosen:
     message: str = ""
     understanding: Understanding | None = None
     differences: tuple[str, ...] = ()
+    confidence: float | None = None
+    slot: Slot | None = None
 
 
 class Engine:
@@ -72,7 +77,10 @@ class Engine:
 
     def __init__(self, home: Home, encoder: Encoder | None = None) -> None:
         self.home = home
-        self.encoder = encoder or open_encoder(home.settings.encoder, threads=home.settings.threads, home=home.path)
+        chosen = home.settings
+        self.encoder = encoder or open_encoder(
+            chosen.encoder, threads=chosen.threads, home=home.path, runtime=chosen.encoder_runtime
+        )
         self.snapshot: Snapshot = open_snapshot(home.snapshots, encoder=self.encoder.info)
         self.memory = Memory(home, self.encoder.info.digest)
         self.artifacts = ArtifactCache()
@@ -191,68 +199,57 @@ class Engine:
         self, connection: Connection, query: Query, vector: NDArray[np.float32], request: SearchRequest, moment: Moment,
         understanding: Understanding,
     ) -> Chosen:  # fmt: skip
-        scored = self.score(query.searched, vector, as_of_us=moment.time_us)
+        parts = BLIND_PARTS if request.blind else PARTS
+        scored = self.score(query.searched, vector, as_of_us=moment.time_us, parts=parts)
         if not scored:
             return Chosen((), abstained=True, message="the index is empty: ingest something and build")
         asks_words = bool(understanding.words)  # limits alone are satisfied, whatever the words
         refused = conflict(request.where) or (_says_nothing(query, scored) if asks_words else "")
         if refused:
-            return Chosen((), abstained=True, message=refused)
-        if asks_words and not _any_fits(scored):
-            return Chosen((), abstained=True, message="nothing here fits: use other words, or ingest more sources")
-        found, artifacts, dropped = self._filter(connection, scored, request, moment)
-        if asks_words and found and not _fits(found):
-            fits = f"nothing that satisfies {_asked(request)} fits{_listed(request)}"
-            message = f"{fits}: widen what you ask for, or use other words"
-            return Chosen((), dropped_unknown=dropped, abstained=True, message=message)
-        page = tuple(found[request.offset :])
-        if page:
-            return Chosen(page, artifacts, dropped_unknown=dropped)
-        message = "no further results" if found else _none_left(request)
-        return Chosen((), artifacts, dropped_unknown=dropped, abstained=not found, message=message)
+            return Chosen((), abstained=True, message=refused, confidence=0.0)
+        named = self.find_named(query.searched) if scored.parts["name"].any() else Named()
+        judge = Judge(self.snapshot.calibration, named)
+        fit = judge.of_all(scored) if asks_words else Fit(True, None)
+        if not fit.fits:
+            nearest = self.snapshot.rows[int(scored.rows[scored.parts["dense"].argmax()])].slug
+            return Chosen((), abstained=True, message=nothing_fits(nearest), confidence=fit.confidence)
+        sieve = Sieve(connection, self.artifacts, self.snapshot, request, moment.time_us)
+        sifted = sieve.sift(scored)
+        if asks_words and (request.where or request.policy or request.rejected):
+            fit = judge.of(sifted.kept[:EXPLORE_DEPTH])
+        if not sifted.kept or not fit.fits:
+            drops, best = sieve.keeps_out(scored, judge.fits if asks_words else lambda _: True)
+            message = nothing_left(sieve.words(), is_fit=not sifted.kept, drops=drops, fallback=best)
+            return Chosen((), {}, {}, sifted.dropped_unknown, True, message, confidence=fit.confidence)
+        slot = self._explored(connection, query, sifted.kept, request, judge) if asks_words else None
+        page = tuple(with_slot(sifted.kept, slot)[request.offset : request.offset + request.limit])
+        is_shown = slot is not None and request.offset < slot.position <= request.offset + len(page)
+        return Chosen(
+            page, sifted.artifacts, dropped_unknown=sifted.dropped_unknown,
+            message="" if page else "no further results", confidence=fit.confidence, slot=slot if is_shown else None,
+        )  # fmt: skip
 
-    def _filter(
-        self, connection: Connection, scored: Sequence[Scored], request: SearchRequest, moment: Moment
-    ) -> tuple[list[Scored], dict[str, Artifact], int]:
-        """The first, up to the page's end, that satisfy conditions and policy; artifacts; how many dropped as unknown.
-
-        The snapshot's own policy was applied when it was built; only one that is asked for by name is judged here.
-        """
-        kept: list[Scored] = []
-        known: dict[str, Artifact] = {}
-        candidates = Candidates(connection)
-        rejected = [catalogue.find_artifact(connection, name) for name in request.rejected]
-        dropped, wanted = 0, request.offset + request.limit
-        for chunk in _chunks(scored, max(wanted, _FILTER_CHUNK)):
-            artifacts = self.artifacts.read(connection, [s.artifact for s in chunk])
-            for candidate in chunk:
-                artifact = artifacts[candidate.artifact]
-                if any(is_copy(artifact, unwanted) for unwanted in rejected):
-                    continue
-                judged = candidates.of(artifact)
-                answers = [holds(condition, judged) for condition in request.where]
-                dropped += None in answers and False not in answers
-                if all(answers) and self.is_allowed(connection, artifact, candidate, request.policy, moment.time_us):
-                    kept.append(candidate)
-                    known[artifact.id] = artifact
-                    if len(kept) == wanted:
-                        return kept, known, dropped
-        return kept, known, dropped
+    def _explored(
+        self, connection: Connection, query: Query, found: Sequence[Scored], request: SearchRequest, judge: Judge
+    ) -> Slot | None:
+        """What is explored: on a further page what the first one explored, else what is drawn."""
+        if not request.explore or request.blind:
+            return None
+        if request.parent is not None:
+            return explored_before(connection, request.parent, query.text)
+        chosen = self.memory.fold.is_chosen
+        return draw_slot(
+            found, request.limit, lambda each: judge.fits(each) and not chosen(each.artifact), query.searched,
+            self.snapshot.id,
+        )  # fmt: skip
 
     def is_allowed(
-        self,
-        connection: Connection,
-        artifact: Artifact,
-        candidate: Scored,
-        policy: Policy | None,
+        self, connection: Connection, artifact: Artifact, candidate: Scored, policy: Policy | None,
         as_of_us: int | None = None,
-    ) -> bool:
+    ) -> bool:  # fmt: skip
         """Whether a policy has nothing against the capability that matched."""
-        if policy is None:
-            return True
         capability = self.snapshot.rows[candidate.row].capability
-        standings = standings_of(artifact, capability, deciding_evidence(connection, artifact.id))
-        return not objections(policy, artifact, capability, standings, now_us() if as_of_us is None else as_of_us)
+        return is_allowed(connection, artifact, capability, policy, now_us() if as_of_us is None else as_of_us)
 
     def _deliver(
         self, request: SearchRequest, query: Query, vector: NDArray[np.float32], chosen: Chosen, operation: Operation,
@@ -260,12 +257,14 @@ class Engine:
     ) -> SearchResponse:  # fmt: skip
         uris = {scored.artifact: self.snapshot.rows[scored.row].uri for scored in chosen.page}
         policy = request.policy.name if request.policy else self.snapshot.manifest.policy
-        delivery = Delivery(operation, moment, self.snapshot.id, chosen.page, uris, policy, chosen.abstained, target)
+        delivery = Delivery(
+            operation, moment, self.snapshot.id, chosen.page, uris, policy, chosen.abstained, target, chosen.slot
+        )  # fmt: skip
         event, seq = self.memory.record(request, query, vector, delivery)
         understood = self._understood(request, query, chosen)
         return SearchResponse(
             search_id=event.id, query=query.text, understood=understood, abstained=chosen.abstained,
-            message=chosen.message, snapshot=self.snapshot.id, event_seq=seq,
+            message=chosen.message, confidence=chosen.confidence, snapshot=self.snapshot.id, event_seq=seq,
             results=tuple(self._results(chosen, event, seq)), dropped_unknown=chosen.dropped_unknown,
         )  # fmt: skip
 
@@ -273,6 +272,7 @@ class Engine:
         read = chosen.understanding or Understanding(query.text)
         named = self.find_named(query.searched) if chosen.understanding else Named()
         corrected = (f"no artifact is called {query.searched[:60]!r}: taken for {named.corrected!r}",)
+        uncalibrated = () if self.snapshot.calibration or not self.snapshot.rows else (UNCALIBRATED,)
         return Understood(
             text=query.text, where=tuple(str(condition) for condition in request.where), cut=query.cut,
             name=next((s.artifact for s in chosen.page if s.parts.get("name")), None),
@@ -280,7 +280,8 @@ class Engine:
             searched=query.searched if read.words else "",
             read=tuple(ReadPart(words=part.words, condition=str(part.where)) for part in read.read),
             policy=request.policy.name if request.policy else None, rejected=request.rejected,
-            differences=chosen.differences, notes=(*(() if named.is_exact else corrected), *read.notes),
+            differences=chosen.differences, switches=request.switches,
+            notes=(*(() if named.is_exact else corrected), *read.notes, *uncalibrated),
         )  # fmt: skip
 
     def _results(self, chosen: Chosen, event: SearchEvent, seq: int) -> Iterator[Result]:
@@ -296,35 +297,13 @@ class Engine:
                 verdicts=known.verdicts, runs=verdict_words(known.runs(row.capability)),
                 why=chosen.reasons.get(scored.artifact) or explain_match(known, row.capability, self.memory.fold),
                 token=make_token(self.home, event.id, delivered.position),
+                exploration=chosen.slot is not None and chosen.slot.position == delivered.position,
             )  # fmt: skip
 
 
 def open_engine(home: Home, encoder: Encoder | None = None) -> Engine:
     """The engine of a home's live snapshot; see `Engine` for what it raises."""
     return Engine(home, encoder)
-
-
-def _any_fits(ranking: Ranking) -> bool:
-    """The same as `_fits` for a whole ranking, without an object per artifact."""
-    return bool((ranking.parts["dense"] >= ABSTAIN_BELOW).any() or ranking.parts["name"].any())
-
-
-def _fits(scored: Sequence[Scored]) -> bool:
-    """Whether any is near enough to the query, or named by it."""
-    return any(s.parts["dense"] >= ABSTAIN_BELOW or s.parts["name"] for s in scored)
-
-
-def _none_left(request: SearchRequest) -> str:
-    return f"no artifact satisfies {_asked(request)}{_listed(request)}: widen what you ask for"
-
-
-def _listed(request: SearchRequest) -> str:
-    return f" ({', '.join(map(str, request.where))})" if request.where else ""
-
-
-def _asked(request: SearchRequest) -> str:
-    asked = ["the conditions"] if request.where else []
-    return " and ".join([*asked, f"policy {request.policy.name}"] if request.policy else asked)
 
 
 def widened(request: SearchRequest, understanding: Understanding) -> SearchRequest:
@@ -338,8 +317,3 @@ def _says_nothing(query: Query, scored: Ranking) -> str:
     if not has_only_stop_words(query.searched) or scored.parts["name"].any():
         return ""
     return "only stop words: say in a few words what the model or tool should do"
-
-
-def _chunks(scored: Sequence[Scored], size: int) -> Iterator[Sequence[Scored]]:
-    for start in range(0, len(scored), size):
-        yield scored[start : start + size]

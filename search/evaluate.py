@@ -98,7 +98,8 @@ def evaluate_search(settings: Settings, files: EvaluateFiles, on_progress: OnPro
 def _evaluate(
     home: Home, files: EvaluateFiles, queries: list[Judged], logged: list[Judged], cases: list[Judged], tell: OnProgress
 ) -> dict[str, Any]:
-    encoder = open_encoder(home.settings.encoder, threads=home.settings.threads)
+    chosen = home.settings
+    encoder = open_encoder(chosen.encoder, threads=chosen.threads, home=home.path, runtime=chosen.encoder_runtime)
     report = ingest(home, [files.catalog], kind="catalogue", on_progress=tell)
     if report.rejected:
         raise report.rejected[0]

@@ -96,7 +96,7 @@ def find_paths(home: Home, source: str, target: str, count: int = 3) -> PathRepo
     """
     with home.store.reading() as connection:
         match_graph = read_match_graph(connection, now_us())
-        ends = [find_node(connection, match_graph, name) for name in (source, target)]
+        ends = [find_node(connection, name, match_graph.as_of_us) for name in (source, target)]
         found = explanation_paths(match_graph, ends[0], ends[1], count)
         return _path_report(connection, ends, found)
 

@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 from graph.co_match import co_matches, read_choices
 from graph.communities import find_communities
 from graph.events import now_us
-from graph.explain import Explanation, explain_artifact
+from graph.explain import Explanation, explain_part
 from graph.graph_responses import (
+    CrowdReport,
     Instead,
     NeighborReport,
     NeighborsReport,
@@ -25,13 +26,14 @@ from graph.graph_responses import (
 )
 from graph.home import Home
 from graph.responses import GraphStats
-from graph.scores import Score, score_all, score_inputs
 from graph.statistics import MatchGraph, Neighbour, Node, read_match_graph
-from graph.store import catalogue, log
+from graph.store import log
 from graph.store.evidence import check_evidence_chain
+from graph.stored_nodes import is_node, read_neighbours, read_part
 from graph.weights import add_up, success_rate
 from search.node_names import find_node, intent_queries, labels, named
 from search.show import distinct_actors, report_components, times_matched
+from search.standings import artifact_standing
 
 _MOST_QUERIES: Final = 10
 _MOST_INSTEAD: Final = 10
@@ -55,7 +57,7 @@ def show_node(home: Home, name: str) -> dict[str, Any]:
     """
     with home.store.reading() as connection:
         match_graph = read_match_graph(connection, now_us())
-        node = find_node(connection, match_graph, name)
+        node = find_node(connection, name, match_graph.as_of_us)
         community = find_communities(match_graph).of(node)
         others = named(connection, [each for each in community if each != node][:_MOST_OF_COMMUNITY])
         report = NodeReport(
@@ -98,8 +100,8 @@ def _instead(connection: Connection, artifact: str) -> tuple[Instead, ...]:
     )  # fmt: skip
 
 
-def list_neighbours(home: Home, name: str) -> dict[str, Any]:
-    """The nodes joined to one, strongest first, as `graph_responses.NeighborsReport`.
+def list_neighbours(home: Home, name: str, limit: int | None = None) -> dict[str, Any]:
+    """The nodes joined to one, strongest first, at most so many, as `graph_responses.NeighborsReport`.
 
     Raises
     ------
@@ -107,12 +109,13 @@ def list_neighbours(home: Home, name: str) -> dict[str, Any]:
         The match graph has no such node; names the nearest.
     """
     with home.store.reading() as connection:
-        match_graph = read_match_graph(connection, now_us())
-        node = find_node(connection, match_graph, name)
-        found = match_graph.neighbours_of(node)
-        names = labels(connection, [neighbour.node for neighbour in found])
-    neighbours = tuple(_neighbour(each, names[each.node]) for each in found)
-    return NeighborsReport(node=node.id, kind=node.kind, neighbors=neighbours).model_dump(mode="json")
+        now = now_us()
+        node = find_node(connection, name, now)
+        found = read_neighbours(connection, node, now)
+        shown = found[:limit]
+        names = labels(connection, [neighbour.node for neighbour in shown])
+    neighbours = tuple(_neighbour(each, names[each.node]) for each in shown)
+    return NeighborsReport(node=node.id, kind=node.kind, of=len(found), neighbors=neighbours).model_dump(mode="json")
 
 
 def _neighbour(neighbour: Neighbour, label: str) -> NeighborReport:
@@ -130,16 +133,19 @@ def explain_rank(home: Home, name: str) -> dict[str, Any]:
     UnknownArtifact
         There is no such artifact; names the nearest.
     """
-    with home.store.reading() as connection:
-        artifact = catalogue.find_artifact(connection, name)
-        now = now_us()
-        score: Score = score_all(score_inputs(connection, now), now)[artifact.id]
-        match_graph = read_match_graph(connection, now)
-        matched = Node("artifact", artifact.id) in match_graph.nodes
-        walk = explain_artifact(match_graph, artifact.id) if matched else None
+    with artifact_standing(home, name) as (connection, artifact, standing):
+        node, score = Node("artifact", artifact.id), standing.score
+        walk = None
+        if is_node(connection, node, standing.as_of_us):
+            inputs = score.components["match_graph"].detail
+            walk = explain_part(
+                read_part(connection, node, standing.as_of_us), node, pagerank=float(inputs["pagerank"] or 0.0),
+                flow=float(inputs["flow"] or 0.0), crowd=standing.crowd, neighbours=(),
+            )  # fmt: skip
         return RankExplanation(
-            artifact=artifact.id, slug=artifact.slug, as_of_us=now, rank=score.rank, known_weight=score.known_weight,
-            components=report_components(score), times_matched=times_matched(connection, artifact.id),
+            artifact=artifact.id, slug=artifact.slug, as_of_us=standing.as_of_us, rank=score.rank,
+            known_weight=score.known_weight, components=report_components(score),
+            times_matched=times_matched(connection, artifact.id),
             distinct_actors=distinct_actors(connection, artifact.id), votes=() if walk is None else _votes(walk),
             match_graph=None if walk is None else _walk(connection, walk),
         ).model_dump(mode="json")  # fmt: skip
@@ -160,6 +166,7 @@ def _walk(connection: Connection, walk: Explanation) -> WalkReport:
     return WalkReport(
         voters=walk.voters, selecting_actors=walk.selecting_actors, positive=walk.positive, negative=walk.negative,
         pagerank=walk.pagerank, flow=walk.flow, shrink=walk.shrink, success=Success(**asdict(walk.success)),
+        crowd=CrowdReport(**asdict(walk.crowd)),
         paths=tuple(
             PathSumReport(**{**asdict(path), "label": intents[Node("intent", path.intent)]}) for path in walk.paths
         ),

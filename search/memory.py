@@ -17,6 +17,7 @@ from graph.match_graph import Fold
 from graph.policy import Policy
 from graph.store import catalogue, log
 from graph.weights import neighbour_votes
+from search.explore import Slot
 from search.fusion import intent_similarities
 from search.intents import AssignedIntent, assign_intent
 from search.outcomes import Caller
@@ -30,7 +31,8 @@ class SearchRequest:
 
     `policy` is stricter than what the index was built with, or None for that one; `parent` is the search of which
     this is a further page. `understand` False takes the query as words alone; `rejected` are artifacts that, with
-    their copies, are not wanted.
+    their copies, are not wanted. `explore` False leaves out the exploration slot; `blind` scores without what the log
+    says, and explores nothing.
     """
 
     query: str
@@ -42,11 +44,14 @@ class SearchRequest:
     parent: str | None = None
     understand: bool = True
     rejected: tuple[str, ...] = ()
+    explore: bool = True
+    blind: bool = False
 
     @property
     def switches(self) -> tuple[str, ...]:
         """Options that are not at their default, sorted, as the event keeps them."""
-        return () if self.understand else ("no-understand",)
+        named = {"blind": self.blind, "no-explore": not self.explore, "no-understand": not self.understand}
+        return tuple(name for name, is_set in named.items() if is_set)
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class Delivery:
     policy: str
     abstained: bool
     target: str | None = None
+    slot: Slot | None = None
 
 
 class Memory:
@@ -154,6 +160,8 @@ def _event(
         query=query.text, redacted=query.redacted, intent=intent, vector_key=vector_key,
         snapshot=delivery.snapshot, filters=tuple(str(condition) for condition in request.where),
         policy=delivery.policy, limit=request.limit, offset=request.offset, abstained=delivery.abstained,
+        exploration_position=delivery.slot.position if delivery.slot else None,
+        exploration_propensity=delivery.slot.propensity if delivery.slot else None,
         target=delivery.target, rejected=request.rejected, switches=request.switches, seen_seq=delivery.moment.seq,
         results=tuple(
             Delivered(
@@ -163,6 +171,16 @@ def _event(
             for i, scored in enumerate(delivery.page)
         ),
     )  # fmt: skip
+
+
+def explored_before(connection: Connection, parent: str, query: str) -> Slot | None:
+    """What page one of a search explored, where it asked the same; None where it explored nothing."""
+    page = log.read_event(connection, parent)
+    first = log.read_event(connection, page.root) if isinstance(page, SearchEvent) else None
+    if not isinstance(first, SearchEvent) or first.query != query or first.exploration_position is None:
+        return None
+    drawn = [each.artifact for each in first.results if each.position == first.exploration_position]
+    return Slot(first.exploration_position, drawn[0], first.exploration_propensity or 1.0) if drawn else None
 
 
 def _root(connection: Connection, parent: str) -> tuple[str, frozenset[str]]:

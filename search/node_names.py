@@ -8,10 +8,11 @@ from sqlalchemy import Connection, func, select
 
 from graph.errors import UnknownArtifact
 from graph.graph_responses import NodeName, QueryCount
-from graph.statistics import MatchGraph, Node
+from graph.statistics import Node
 from graph.store import catalogue
 from graph.store.folded import read_identities
 from graph.store.tables import FOLD_QUERIES
+from graph.stored_nodes import find_stored_node, is_node
 
 _IN_CHUNK = 500
 
@@ -60,7 +61,7 @@ def named(connection: Connection, nodes: Iterable[Node]) -> dict[Node, NodeName]
     }
 
 
-def find_node(connection: Connection, match_graph: MatchGraph, name: str) -> Node:
+def find_node(connection: Connection, name: str, as_of_us: int) -> Node:
     """The node of this id or export key, of the artifact with this slug or name, or of the intent of this query.
 
     Raises
@@ -69,19 +70,20 @@ def find_node(connection: Connection, match_graph: MatchGraph, name: str) -> Nod
         There is none; names the nearest nodes, artifacts and queries.
     """
     try:
-        return match_graph.find(name)
+        return find_stored_node(connection, name, as_of_us)
     except UnknownArtifact as unknown:
         asked = _asked(connection, name)
-        if asked is not None and asked in match_graph.nodes:
+        if asked is not None and is_node(connection, asked, as_of_us):
             return asked
         try:
             artifact = catalogue.find_artifact(connection, name)
         except UnknownArtifact as error:
             near = [*error.suggestions, *_near_queries(connection, name), *unknown.suggestions]
             raise UnknownArtifact(name, list(dict.fromkeys(near))[:3], kind="node") from error
-        if Node("artifact", artifact.id) not in match_graph.nodes:
+        node = Node("artifact", artifact.id)
+        if not is_node(connection, node, as_of_us):
             raise UnknownArtifact(name, unknown.suggestions, kind="node (it was never delivered) for") from unknown
-        return Node("artifact", artifact.id)
+        return node
 
 
 def _asked(connection: Connection, query: str) -> Node | None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from sqlalchemy import Connection
 
+from graph.constants import SCORES_FRESH_US
 from graph.events import now_us
 from graph.home import Home
 from graph.score_inputs import score_stamp
 from graph.scores import Score, score_all, score_inputs
-
-_FRESH_US: Final = 3_600 * 1_000_000
 
 
 class RankCache:
@@ -26,7 +23,7 @@ class RankCache:
     def read(self, connection: Connection, event_seq: int) -> dict[str, Score]:
         """All scores at an event number."""
         stamp, now = score_stamp(connection), now_us()
-        if stamp != self._stamp or now - self._as_of_us > _FRESH_US:
+        if stamp != self._stamp or now - self._as_of_us > SCORES_FRESH_US:
             self._scores = score_all(score_inputs(connection, now), now)
             self._stamp, self._as_of_us = stamp, now
         return self._scores

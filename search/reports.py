@@ -14,6 +14,7 @@ from graph.store.evidence import all_evidence, observations
 from graph.work_responses import (
     BuildResponse,
     DataWanted,
+    EncoderUsed,
     IngestResponse,
     PlanResponse,
     ProbePlanned,
@@ -31,7 +32,7 @@ from graph.work_responses import (
 from indexer.pipeline import build, ingest
 from indexer.progress import OnProgress, Progress
 from indexer.snapshots import Listed, list_snapshots
-from inference.embedder import open_encoder
+from inference.embedder import Encoder, open_encoder, runtime_of
 from inference.work.executor import VerifyOptions, VerifyProgress, verify_artifacts
 from inference.work.plan import plan_verification
 from inference.work.reproduce import reproduce
@@ -139,7 +140,8 @@ def build_response(
     home: Home, policy: str, *, probe: bool, budget_s: float | None, on_progress: OnProgress
 ) -> BuildResponse:
     """Check, gate, embed what is new and switch to a fresh snapshot; see `indexer.pipeline.build`."""
-    encoder = open_encoder(home.settings.encoder, threads=home.settings.threads, home=home.path)
+    chosen = home.settings
+    encoder = open_encoder(chosen.encoder, threads=chosen.threads, home=home.path, runtime=chosen.encoder_runtime)
     report = build(home, encoder, policy=policy, probe=probe, budget_s=budget_s, on_progress=on_progress)
     return BuildResponse(
         snapshot=report.snapshot, unchanged=report.unchanged, artifacts=report.artifacts,
@@ -147,7 +149,18 @@ def build_response(
         refused=tuple(
             Refused(artifact=r.artifact, capability=r.capability, what=r.what, reason=r.reason) for r in report.refused
         ),
-        claims=report.claims,
+        claims=report.claims, encoder=_encoder_used(encoder),
+    )  # fmt: skip
+
+
+def _encoder_used(encoder: Encoder) -> EncoderUsed:
+    """Which encoder it is and what it runs on: its graph is made, and compared with torch, here if not before."""
+    runtime = runtime_of(encoder)
+    if runtime is None:
+        return EncoderUsed(name=encoder.info.name, digest=encoder.info.digest)
+    return EncoderUsed(
+        name=encoder.info.name, digest=encoder.info.digest, runtime=runtime.name, note=runtime.note,
+        difference=runtime.difference,
     )  # fmt: skip
 
 

@@ -6,7 +6,6 @@ from sqlalchemy import Connection, func, select
 
 from graph.artifacts import Artifact
 from graph.errors import UnknownArtifact
-from graph.events import now_us
 from graph.home import Home
 from graph.responses import (
     ArtifactReport,
@@ -15,12 +14,13 @@ from graph.responses import (
     CapabilityReport,
     Component,
 )
-from graph.scores import Score, score_all, score_inputs
+from graph.scores import Score
 from graph.store import catalogue
 from graph.store.evidence import observations
 from graph.store.tables import FOLD_ACTORS, FOLD_EDGES, FOLD_TIMES
 from indexer.snapshot import live_capabilities
 from search.facts import ArtifactFacts, read_facts, verdict_words
+from search.standings import artifact_standing
 
 
 def show_artifact(home: Home, name: str) -> ArtifactReport:
@@ -31,11 +31,8 @@ def show_artifact(home: Home, name: str) -> ArtifactReport:
     UnknownArtifact
         There is none; names the nearest.
     """
-    with home.store.reading() as connection:
-        artifact = catalogue.find_artifact(connection, name)
-        now = now_us()
-        scores = score_all(score_inputs(connection, now), now)
-        return report_artifact(home, connection, artifact, scores[artifact.id])
+    with artifact_standing(home, name) as (connection, artifact, standing):
+        return report_artifact(home, connection, artifact, standing.score)
 
 
 def report_artifact(home: Home, connection: Connection, artifact: Artifact, score: Score) -> ArtifactReport:

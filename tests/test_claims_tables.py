@@ -84,6 +84,18 @@ def test_a_field_below_zero_is_a_score() -> None:
     assert text[claim.span.start : claim.span.end] == "-103.40"
 
 
+def test_names_of_fields_divide_what_a_value_holds() -> None:
+    claims = read(
+        '{"dataset": [{"name": "AMI", "accuracy": {"DER%": 18.9, "Miss%": 4.3, "Speed(fps)": 41}}],'
+        ' "SQUAD F1/EM": "91.0/84.3", "accuracy": "86.9% on SNLI, 78.9% on MultiNLI"}',
+        "data",
+    )
+    assert [(c.metric, c.value, c.conditions.dataset) for c in claims] == [
+        ("error_rate", 18.9, "AMI"), ("score", 4.3, "AMI"), ("throughput", 41.0, "AMI"), ("f1", 91.0, None),
+        ("accuracy", 84.3, None), ("accuracy", 86.9, "SNLI"), ("accuracy", 78.9, "MultiNLI"),
+    ]  # fmt: skip
+
+
 def test_fields_named_like_models_are_about_these() -> None:
     claims = read('{"accuracy": {"SwiftNet-small": {"mAPval": 43.3}, "SwiftNet-large": {"mAPval": 50.5}}}', "data")
     assert [(c.metric, c.value, c.subject) for c in claims] == [

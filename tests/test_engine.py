@@ -104,7 +104,7 @@ def test_filters_do_not_starve_the_page(engine: Engine) -> None:
 def test_what_the_filters_leave_must_fit_too(engine: Engine) -> None:
     answer = engine.search(_ask("classify photos", where=read_where([], "tool")))
     assert answer.abstained
-    assert "nothing that satisfies the conditions fits" in answer.message
+    assert "nothing that satisfies the conditions (type=tool) fits: to widen, drop type=tool: 3 fit" in answer.message
 
 
 def test_abstention_is_recorded_but_counts_nothing(engine: Engine) -> None:

@@ -190,7 +190,7 @@ def test_limits_in_words_are_shown_and_can_be_switched_off(engine: Engine) -> No
     assert [(p.words, p.condition) for p in answer.understood.read] == [("under 10M parameters", "params<10000000")]
     assert answer.understood.searched == "classify photos"
     assert answer.dropped_unknown == 3
-    plain = engine.search(SearchRequest("classify photos license:mit", LOCAL, understand=False))
+    plain = engine.search(SearchRequest("names what is on a photo license:mit", LOCAL, understand=False))
     assert len(plain.results) > 1
     assert (plain.understood.where, plain.understood.read) == ((), ())
     with engine.home.store.reading() as connection:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from graph.errors import StoreError
 from graph.store.tables import META
 
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 """The newest migration; an older database is upgraded when opened, a newer one refused."""
 MIGRATIONS: Final = Path(__file__).resolve().parents[1] / "migrations"
 _BUSY_MS: Final = 30_000
@@ -52,11 +52,12 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, *, wait: bool = True) -> Iterator[Connection]:
         """A connection in a write transaction: committed at the end, rolled back on any exception.
 
         Writers queue up from the start (SQLite: BEGIN IMMEDIATE; PostgreSQL: an advisory lock), because the chains
-        need each writer to see the last link of the one before.
+        need each writer to see the last link of the one before. Without `wait`, a database that another writes to
+        refuses at once.
 
         Raises
         ------
@@ -65,10 +66,12 @@ class Database:
         """
         with _translated(self.url), self._engine.connect() as connection:
             if self._engine.dialect.name == "sqlite":
-                connection = connection.execution_options(matchgraph_write=True)
+                connection = connection.execution_options(matchgraph_write=True, matchgraph_wait=wait)
             with connection.begin():
                 if self._engine.dialect.name == "postgresql":
-                    connection.execute(text(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})"))
+                    lock = "pg_advisory_xact_lock" if wait else "pg_try_advisory_xact_lock"
+                    if connection.execute(text(f"SELECT {lock}({_WRITER_LOCK})")).scalar() is False:
+                        raise StoreError(f"database {_shown(self.url)}: another process writes: try again")
                 yield connection
 
     def overwrite(self) -> None:
@@ -178,8 +181,16 @@ def _on_sqlite_connect(raw: Any, _: Any) -> None:
 
 
 def _on_sqlite_begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get("matchgraph_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    options = connection.get_execution_options()
+    wait = options.get("matchgraph_wait", True)
+    raw: Any = connection.connection.driver_connection
+    try:
+        if not wait:
+            raw.execute("PRAGMA busy_timeout=0")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("matchgraph_write", False) else "BEGIN")
+    finally:
+        if not wait:
+            raw.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
 
 
 def _migrate(engine: Engine) -> None:

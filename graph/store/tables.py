@@ -177,16 +177,24 @@ FOLD_EDGES = _table(
 FOLD_VOTES = _table(
     "fold_votes",
     Column("search", String, primary_key=True),
-    Column("artifact", String, primary_key=True, index=True),
+    Column("artifact", String, primary_key=True),
     Column("actor", String, primary_key=True),
     Column("level", Integer, primary_key=True),
     Column("intent", String, nullable=False, index=True),
-    Column("uri", String, nullable=False),
+    Column("uri", String, nullable=False, index=True),
     Column("outcome", String, nullable=False),
     Column("position", Integer, nullable=False),
     Column("trust", Float, nullable=False),
     Column("time_us", BigInteger, nullable=False),
     Column("event", String, nullable=False),
+    Index("ix_fold_votes_artifact_actor", "artifact", "actor"),
+    Index("ix_fold_votes_actor_artifact", "actor", "artifact"),
+    keyed=True,
+)
+KEPT_SCORES = _table(
+    "kept_scores",
+    Column("artifact", String, primary_key=True),
+    Column("document", Text, nullable=False),
     keyed=True,
 )
 FOLD_SAME = _table(

@@ -36,7 +36,7 @@ _PARAMETERS_BEFORE: Final = re.compile(
 _LABELS_BEHIND: Final = re.compile(
     r"[\s-]*(?:(?!and |or |of |per |with |images |training )[a-z0-9-]{1,20}\s){0,3}?(?:classes|categories|"
     r"labels|classifications|tags|class(?=[ ,.-]))(?! of (?:images|data))\b|"
-    r"\s?(?:is|-|–) the number of (?:\w+ )?classes",
+    r"\s?(?:is|-|–) the number of (?:\w+ )?classes|\s(?:types|kinds) of (?:named )?entit(?:y|ies)",
     _I,
 )
 _LABELS_BEFORE: Final = re.compile(
@@ -60,7 +60,7 @@ NUMBER_WORDS: Final = {
 }
 LABELS_IN_WORDS: Final = re.compile(
     rf"\b(?P<number>{'|'.join(NUMBER_WORDS)})[ -](?:(?!of |and |or )[a-z]{{2,12}} ){{0,2}}?(?:classes|"
-    rf"categories|class(?=[ -](?:detect|classif|segment)))",
+    rf"categories|(?:types|kinds) of (?:named )?entit(?:y|ies)|class(?=[ -](?:detect|classif|segment)))",
     _I,
 )
 _DIMENSIONS_BEHIND: Final = re.compile(
@@ -115,6 +115,9 @@ _BYTES_OTHER: Final = re.compile(
     r"dataset|data set|corpus|corpora|of (?:text|data|code)|texts?\b|audio|images|storage|disk space|"
     r"training data|crawl|tokens",
     _I,
+)
+_MACHINE_BEHIND: Final = re.compile(
+    r"\s?(?:of )?v?ram (?:raspberry|jetson|device|machine|phone|laptop|computer|gpu|card|server)", _I
 )
 _DATA_BEHIND: Final = re.compile(r"\s?(?:of )?(?:[\w-]{2,16} ){0,2}data\b", _I)
 _BUDGET: Final = re.compile(r"\s{0,2}(?:latency |time )?budgets?", _I)
@@ -181,7 +184,7 @@ def by_unit(before: str, after: str, q: Quantity, sentence: str) -> str | None:
         return "max_pixels"
     if q.unit == "bytes":
         if _BYTES_MEMORY.search(near):
-            return "memory_bytes"
+            return "memory_bytes" if not _MACHINE_BEHIND.match(after) else None
         is_data = _BYTES_OTHER.search(near) or _DATA_BEHIND.match(after)
         return "size_bytes" if _BYTES_SIZE.search(near) and not is_data else None
     if _BUDGET.match(after) or _TIME_OTHER.search(near):

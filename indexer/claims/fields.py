@@ -28,6 +28,12 @@ _LOSS: Final = re.compile(r"\bloss\b", re.IGNORECASE)
 _NUMBER: Final = r"[~≈<>]?=?\s?[-−]?[\d.,]+\s?[%A-Za-z]{0,8}(?:\s?(?:\+/-|±)\s?[\d.]+\s?%?)?\+?"
 _LONE: Final = re.compile(rf"{_NUMBER}(?:\s?(?:/|-|–|\bto\b)\s?{_NUMBER}){{0,3}}")
 _SPREAD: Final = re.compile(r"\s?(?:\+/-|±).*")
+_ON_SET: Final = re.compile(r"(?P<number>\d[\d.]{0,9}\s?%?) on (?P<set>[A-Za-z][\w ./-]{0,40}?)(?=,|;| and |$)")
+_ON_SETS: Final = re.compile(
+    rf"(?:{_ON_SET.pattern.replace('?P<number>', '?:').replace('?P<set>', '?:')}(?:[,;]? (?:and )?)?){{1,8}}"
+)
+_OWN_PERCENT: Final = re.compile(r"(?P<name>[A-Za-z][\w -]{0,20}?)\s?\(?%\)?")
+"""A field with a metric of its own, in percent: "Miss%"."""
 _UNIT_WORD: Final = re.compile(r"[\d.,%]\s?(?P<word>[A-Za-z]{2,8})\s*$")
 
 
@@ -59,7 +65,9 @@ def _of_node(
             if name.lower() in _DATA_FIELDS and child.is_scalar:
                 continue
             whose = name if name in variants and not around.names.is_exactly(name) else subject
-            is_set = bool(path) and path[-1].lower() in _DATA_FIELDS and not child.is_scalar
+            is_set = (
+                bool(path) and path[-1].lower() in _DATA_FIELDS and not child.is_scalar and _metric((name,)) is None
+            )
             yield from _of_node(child, (*path, name), name if is_set else own or dataset, text, around, whose)
     elif node.items is not None:
         for item in node.items:
@@ -80,8 +88,8 @@ def _of_value(node: Node, path: tuple[str, ...], dataset: str | None, text: str,
     written = text[node.start : node.end]
     start = node.start + (1 if written[:1] in "\"'" else 0)
     if not _LONE.fullmatch(node.raw.strip()):
-        yield from read_sentence(
-            node.raw[:2_000], start, Around(around.names, dataset or around.dataset, around.passage)
+        yield from _of_words(
+            node.raw[:2_000], start, path, Around(around.names, dataset or around.dataset, around.passage)
         )
         return
     unit = _UNIT_WORD.search(node.raw)
@@ -92,7 +100,10 @@ def _of_value(node: Node, path: tuple[str, ...], dataset: str | None, text: str,
     note = named.note or (inner if metric_of_header(inner) is None else None)
     own = next((name for _, _, name in datasets_in(inner)), None)
     scope = Scope(dataset=(own or dataset) if named.metric not in _OF_THE_MODEL else None, note=note)
-    for found in quantities(_SPREAD.sub("", node.raw)):
+    printed = quantities(_SPREAD.sub("", node.raw))
+    both = _two_metrics(inner) if len(printed) == 2 and unit is None else None
+    for number, found in enumerate(printed):
+        named = both[number] if both is not None else named
         below_zero = re.fullmatch(r"\s*[-−]", node.raw[: found.start]) is not None
         for comparator, quantity in _ends(found):
             metric, value = _below_zero(named, quantity) if below_zero else _valued(named, quantity, " ".join(path))
@@ -101,6 +112,29 @@ def _of_value(node: Node, path: tuple[str, ...], dataset: str | None, text: str,
             said: float | str = str(int(value)) if metric == "resolution" else value
             place = (start + found.start - below_zero, start + found.end)
             yield Statement(metric, said, *place, f"{'. '.join(path)}: {node.raw}", comparator, scope)
+
+
+def _of_words(text: str, start: int, path: tuple[str, ...], around: Around) -> Iterator[Statement]:
+    """What a value in words says; "86.9% on SNLI, 78.9% on MultiNLI" takes its metric from the field's name."""
+    said = list(read_sentence(text, start, around))
+    named = _metric(path)
+    if said or named is None or not _ON_SETS.fullmatch(text):
+        yield from said
+        return
+    for part in _ON_SET.finditer(text):
+        (found,) = quantities(part["number"])[:1] or (None,)
+        value = value_of(named, found) if found is not None else None
+        if value is not None:
+            place = (start + part.start("number"), start + part.end("number"))
+            scope = Scope(dataset=part["set"].strip(), note=named.note)
+            yield Statement(named.metric, value, *place, f"{'. '.join(path)}: {text}", scope=scope)
+
+
+def _two_metrics(name: str) -> tuple[Named, Named] | None:
+    """The metrics of a name like "F1/EM"; None where it does not name two."""
+    ends = re.search(r"([\w.@-]+)\s?/\s?([\w.@-]+)\s*$", name)
+    first, second = (metric_of_header(ends[1]), metric_of_header(ends[2])) if ends is not None else (None, None)
+    return (first, second) if first is not None and second is not None else None
 
 
 def _metric_of_unit(word: str) -> Named | None:
@@ -133,4 +167,8 @@ def _below_zero(named: Named, quantity: Quantity) -> tuple[str, float | None]:
 def _metric(path: tuple[str, ...]) -> Named | None:
     if _LOSS.search(path[-1].replace("_", " ")):
         return Named("score", path[-1].replace("_", " "), 0, 0)
-    return next((named for name in reversed(path) if (named := metric_of_header(name.replace("_", " ")))), None)
+    named = next((named for name in reversed(path) if (named := metric_of_header(name.replace("_", " ")))), None)
+    own = _OWN_PERCENT.fullmatch(path[-1])
+    if own is not None and named is not None and metric_of_header(path[-1].replace("_", " ")) is None:
+        return Named("score", own["name"], 0, 0)
+    return named

@@ -20,7 +20,8 @@ _SCORES: Final = (
     r"correlation|STS-?B|GLUE(?: score)?|MTEB|Dice|DSC|[nN]DCG(?:@\d+)?|MRR(?:@\d+)?|AU(?:RO)?C|ROC[- ]AUC|"
     r"kappa|Matthews|MCC|(?:mean )?norm(?:ali[sz])?ed error|log10|log ?r?mae|log ?rmse|RMSLE|(?<!\()R2|R²|"
     r"ANLS|(?:log-?)?likelihood|NLL|"
-    r"delta ?\d(?:\.\d+)?|abs rel|success rate|ratio of correct \w+|abs(?:olute)? rel(?:ative)?|"
+    r"delta ?\d(?:\.\d+)?|abs rel|success rate|ratio of correct \w+|mean success|x-?ent|"
+    r"cross[- ]?entropy|abs(?:olute)? rel(?:ative)?|"
     r"bits? per (?:byte|character)|"
     r"bpc|(?:avg\.?|average|mean) (?:[\w-]{2,20} )?error|angle error|AEE|EPE|RTF|V-?measure|human ?eval|MMLU|"
     r"MT-?Bench|quality score"
@@ -38,7 +39,7 @@ _WORDS: Final = tuple(
                        r"test|average classification) error(?: rates?)?|error rates?|"
                        r"(?:top-?[15]|classification) errors?|misclassification(?: rate)?|false (?:positive|alarm|"
                        r"negative|acceptance|rejection) rate", False),
-        ("error_rate", r"WER|CER|Wer|Cer|EER|PER|ACER|FPR|FNR|FAR|FRR|BPCER|APCER", True),
+        ("error_rate", r"WER|CER|Wer|Cer|EER|PER|DER|JER|ACER|FPR|FNR|FAR|FRR|BPCER|APCER", True),
         ("average_precision", r"mean average[- ]precision|average[- ]precision|coco(?: orig)?(?: (?:segm|bbox|"
                               r"keypoints?))? (?:precision|map)|[a-z-]+-map", False),
         ("average_precision", r"mAP(?:val|test|box|bbox|mask|segm)?|(?<!A)AP(?:s|m|l|75|50)?|APs?|OKS AP", True),
@@ -61,7 +62,7 @@ _WORDS: Final = tuple(
         ("precision", r"precision(?:@\d+)?", False),
         ("perplexity", r"perplexit(?:y|ies)|ppl", False),
         ("score", _SCORES, False),
-        ("score", r"IS|AQ|PQ|CLS|LAS|UAS|MAD|MOS|DER|ROC|STS|Elo|rel", True),
+        ("score", r"IS|AQ|PQ|CLS|LAS|UAS|MAD|MOS|ROC|STS|Elo|rel", True),
         ("score", r"(?:pearson|spearman)(?:['’]?s)?(?: (?:rank )?correlation)?(?: coefficient)?|spearmanr?|pearsonr?|"
                   r"dice(?: coefficient| score)?|mean opinion score|"
                   r"root[- ]mean[- ]square(?:d)?(?:[- ](?:error|deviation))?|mean (?:absolute|squared?) error|"
@@ -82,7 +83,8 @@ _TABLE_WORDS: Final = tuple(
         ("size_bytes", 1e9, r"(?:model |file )?size ?\(?(?:gb)\)?"),
         ("latency_s", 1e-3, r"(?:latency|time|inference(?: time)?|speed)[^|]{0,30}\(?\bms\)?"),
         ("latency_s", 1.0, r"latency ?\(?s\)?"),
-        ("throughput", 1.0, r"fps|frames per second|(?:images|samples)(?: per second|/s(?:ec)?)|throughput"),
+        ("throughput", 1.0, r"(?:speed|inference) ?\(fps\)|fps|"
+                             r"frames per second|(?:images|samples)(?: per second|/s(?:ec)?)|throughput"),
         ("memory_bytes", 1e6, r"(?:v?ram|memory) ?\(?mb\)?"),
         ("memory_bytes", 1e9, r"(?:v?ram|memory) ?\(?gb\)?"),
         ("resolution", 1.0, r"(?:image|input|output)?[ _]?(?:size|resolution)(?: ?\(?(?:px|pixels)\)?)?|img_size"),

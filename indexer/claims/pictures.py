@@ -17,7 +17,7 @@ _SHAPES: Final = re.compile(
     _I,
 )
 _SIZES: Final = re.compile(
-    r"(?<![\w.×-])(\d{2,5})\s?(?:[x×]|\\times)\s?(\d{2,5})(?:\s?[x×]\s?3)?(?![\w×]|\s?[x×]\s?\d)"
+    r"(?<![\w.×-])(\d{2,5})\s?(?:[x×]|\\times)\s?(\d{2,5})(?:\s?[x×]\s?3|px\b)?(?![\w×]|\s?[x×]\s?\d)"
 )
 _SIZE_OTHER: Final = re.compile(
     r"(?:kernel|patch(?:es)?(?: size)?|conv|filter|grid|stride|window|cells?|matrix|map)\w*[\s\w(,]{0,25}$", _I

@@ -255,8 +255,9 @@ def _whose(sentence: str, read: Read, all_read: list[Read], names: list[tuple[in
         named = next((name for start, end, name in names if start < bracket and end >= bracket - 1), None)
         return named if named is not None and not around.names.is_own(named) else ""
     close = [(start, end, name) for start, end, name in names if end <= q.start]
-    if close and between.NAME_HAS.fullmatch(sentence, close[-1][1], q.start) and not around.names.is_own(close[-1][2]):
-        return close[-1][2]
+    if close and between.NAME_HAS.fullmatch(sentence, close[-1][1], q.start):
+        is_ours = sentence[: close[-1][0]].lower().endswith("our ")
+        return "" if is_ours or around.names.is_own(close[-1][2]) else close[-1][2]
     return ""
 
 

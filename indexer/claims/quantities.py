@@ -57,7 +57,7 @@ _BEFORE: Final = tuple(
     for comparator, pattern in (
         (">=", r"at least|no (?:less|fewer) than|minimum of|not less than"),
         ("<=", r"at most|no more than|not more than|maximum of|within"),
-        ("up_to", r"up to|as (?:much|many|high|fast) as"),
+        ("up_to", r"up to(?: an?)?(?: (?:max(?:imum)? )?length of)?|as (?:much|many|high|fast) as"),
         ("<", r"less than|fewer than|under|below|smaller than|lower than|sub-?"),
         (">", r"more than|over|above|greater than|higher than|larger than|exceed(?:s|ing)?|beyond"),
     )

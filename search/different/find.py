@@ -97,6 +97,7 @@ def find_different(engine: Engine, name: str, phrase: str, request: SearchReques
         chosen = Chosen(
             page, found.artifacts, found.reasons, found.dropped_unknown, not page and not asked.offset, message,
             Understanding(wish.words, wish.read, notes=wish.notes), tuple(d.name for d in wish.differences),
+            found.kept[0].parts["job"] if found.kept else None,
         )  # fmt: skip
         query = replace(query, words=_intent_words(rejected, wish))
         return engine.deliver_different(asked, query, chosen, moment, target=rejected.id)
@@ -142,7 +143,8 @@ def rank_different(
     own = _own_vector(engine, rejected) if own is None else own
     need = _need(engine, own, wish.words)
     unwanted = [rejected, *(catalogue.find_artifact(connection, name) for name in request.rejected)]
-    scored = _same_job(engine, connection, rejected, unwanted, need, wish, as_of_us)
+    parts = ("dense",) if request.blind else ("dense", "graph")
+    scored = _same_job(engine, connection, rejected, unwanted, need, wish, as_of_us, parts)
     artifacts = engine.artifacts.read(connection, [found.artifact for found, _ in scored])
     scored = [
         pair for pair in scored
@@ -166,18 +168,18 @@ def _need(engine: Engine, own: NDArray[np.float32], words: str) -> NDArray[np.fl
 
 def _same_job(
     engine: Engine, connection: Connection, rejected: Artifact, unwanted: Sequence[Artifact],
-    need: NDArray[np.float32], wish: Wish, as_of_us: int | None,
+    need: NDArray[np.float32], wish: Wish, as_of_us: int | None, parts: Sequence[str],
 ) -> list[tuple[Scored, str]]:  # fmt: skip
     """Every artifact that does the job, with its part `job` and the words for it, best first, ties by id."""
     jobs = engine.jobs(connection)
     ids = {artifact.id for artifact in unwanted}
     job = _job_of(engine, connection, jobs, rejected, need, wish, ids)
     found = []
-    for scored in engine.score("", need, as_of_us=as_of_us, parts=("dense", "graph")):
+    for scored in engine.score("", need, as_of_us=as_of_us, parts=parts):
         agreement = job.agreement(jobs, engine.number_of(scored.artifact), scored.row)
         if scored.artifact not in ids and agreement >= JOB_LEAST_AGREEMENT:
-            parts = {**scored.parts, "job": agreement}
-            found.append((replace(scored, score=scored.score + agreement, parts=parts), job.words(agreement)))
+            with_job = {**scored.parts, "job": agreement}
+            found.append((replace(scored, score=scored.score + agreement, parts=with_job), job.words(agreement)))
     return sorted(found, key=lambda pair: (-pair[0].score, pair[0].artifact))
 
 

@@ -169,7 +169,8 @@ def _meaning(
     if encoder is None:
         from inference.embedder import open_encoder
 
-        encoder = open_encoder(home.settings.encoder, threads=home.settings.threads, home=home.path)
+        chosen = home.settings
+        encoder = open_encoder(chosen.encoder, threads=chosen.threads, home=home.path, runtime=chosen.encoder_runtime)
     vectors = query_vectors(home, encoder, texts, lambda done: tell(Progress("encode queries", done, len(texts))))
     with home.store.reading() as connection:
         deliveries = Deliveries(connection, encoder.info.digest, vectors)

@@ -1,0 +1,133 @@
+"""One node of the match graph, read from the store by indexes: what is asked about it needs no other node.
+
+Equal bit for bit to what `graph.statistics` says of the same node in the whole graph (`tests/test_stored_nodes.py`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, select
+
+from graph.errors import UnknownArtifact
+from graph.identities import Identities
+from graph.match_graph import Fold, Vote
+from graph.statistics import NEXT_TO, MatchGraph, Neighbour, join_neighbours, nearest_node
+from graph.store.folded import read_identities
+from graph.store.tables import FOLD_ACTORS, FOLD_EDGES, FOLD_INTENTS, FOLD_TIMES, FOLD_VOTES
+from graph.walks import KINDS, Node, NodeKind, walk_votes
+from graph.weights import Support
+
+_COLUMN: Final[dict[NodeKind, str]] = {"intent": "intent", "capability": "uri", "artifact": "artifact"}
+_VOTE: Final = tuple(FOLD_VOTES.c[name] for name in Vote.__dataclass_fields__)
+_IN_CHUNK: Final = 500
+
+
+def read_neighbours(connection: Connection, node: Node, as_of_us: int) -> list[Neighbour]:
+    """The nodes joined to a node by an edge, as `MatchGraph.neighbours_of` gives them; empty for an unknown node."""
+    same = read_identities(connection)
+    deliveries: Counter[Node] = Counter()
+    for kind, _ in NEXT_TO[node.kind]:
+        resolved = same.survivors(kind)
+        for near, searches in _delivered(connection, node, kind, same):
+            deliveries[Node(kind, resolved.get(near, near))] += searches
+    supports: dict[Node, list[Support]] = {}
+    for path, support in walk_votes(read_votes_at(connection, node, same), as_of_us).supports.items():
+        if path[KINDS.index(node.kind)] == node.id:
+            for kind, place in NEXT_TO[node.kind]:
+                near_node = Node(kind, path[place])
+                deliveries[near_node] += 0
+                supports.setdefault(near_node, []).append(support)
+    return join_neighbours(node, deliveries, supports)
+
+
+def read_part(connection: Connection, artifact: Node, as_of_us: int) -> MatchGraph:
+    """The match graph of the paths through an artifact: its votes, supports, paths and actors are those of the whole.
+
+    PageRank and flow are not: they depend on all artifacts.
+    """
+    same = read_identities(connection)
+    counts = read_votes_at(connection, artifact, same)
+    of_artifact = FOLD_EDGES.c.artifact == artifact.id
+    for row in connection.execute(select(FOLD_EDGES).where(of_artifact)):
+        counts.edges[row.intent, row.uri, row.artifact] = row.searches
+    for row in connection.execute(select(FOLD_ACTORS).where(FOLD_ACTORS.c.artifact == artifact.id)):
+        counts.actors[row.artifact, row.actor] = row.searches
+    for row in connection.execute(select(FOLD_TIMES).where(FOLD_TIMES.c.artifact == artifact.id)):
+        counts.times[row.artifact], counts.first_us[row.artifact] = row.searches, row.first_us
+    return MatchGraph(as_of_us, counts, walk_votes(counts, as_of_us))
+
+
+def read_votes_at(connection: Connection, node: Node, same: Identities) -> Fold:
+    """The outcomes on paths through a node, and all others of the same actors on the same artifacts.
+
+    The others are needed because an actor's weight on an artifact is capped over all intents.
+    """
+    counts = Fold(same=same)
+    column = FOLD_VOTES.c[_COLUMN[node.kind]]
+    for ids in _chunks(same.members(node.kind, node.id)):
+        at_node = column.in_(ids)
+        query = select(*_VOTE).where(at_node)
+        if node.kind != "artifact":
+            keys = ("artifact",) if same.survivors("actor") else ("artifact", "actor")
+            pairs = select(*(FOLD_VOTES.c[key] for key in keys)).where(at_node).distinct().subquery()
+            query = select(*_VOTE).join(pairs, and_(*(FOLD_VOTES.c[key] == pairs.c[key] for key in keys)))
+        for row in connection.execute(query):
+            counts.add_vote(Vote(*row))
+    return counts
+
+
+def _delivered(connection: Connection, node: Node, kind: NodeKind, same: Identities) -> Iterator[tuple[str, int]]:
+    """Deliveries along the paths through a node, by the id of the neighbour of a kind, merges not resolved."""
+    near = FOLD_EDGES.c[_COLUMN[kind]]
+    for ids in _chunks(same.members(node.kind, node.id)):
+        query = select(near, func.sum(FOLD_EDGES.c.searches)).where(FOLD_EDGES.c[_COLUMN[node.kind]].in_(ids))
+        yield from ((str(id_), int(searches)) for id_, searches in connection.execute(query.group_by(near)))
+
+
+def find_stored_node(
+    connection: Connection, name: str, as_of_us: int, kinds: Sequence[NodeKind] = KINDS
+) -> Node:  # fmt: skip
+    """The node with this id or export key; of several kinds the first; as `MatchGraph.find`.
+
+    Raises
+    ------
+    UnknownArtifact
+        There is none; names the nearest.
+    """
+    same = read_identities(connection)
+    for kind in kinds:
+        for id_ in (name, name.removeprefix(f"{kind}:")):
+            candidate = Node(kind, same.resolve(kind, id_))
+            if is_node(connection, candidate, as_of_us, same):
+                return candidate
+    known = {
+        Node(kind, same.resolve(kind, str(id_)))
+        for kind in kinds
+        for table in _tables(kind)
+        for id_ in connection.execute(select(table.c[_COLUMN[kind]]).distinct()).scalars()
+    }
+    raise UnknownArtifact(name, nearest_node(name, sorted(known)), kind="node")
+
+
+def is_node(connection: Connection, node: Node, as_of_us: int, same: Identities | None = None) -> bool:
+    """Whether the match graph has a node as of a moment: a path goes through it, or a search asked for it."""
+    members = (same or read_identities(connection)).members(node.kind, node.id)
+    for table in _tables(node.kind):
+        for ids in _chunks(members):
+            there: ColumnElement[bool] = table.c[_COLUMN[node.kind]].in_(ids)
+            if table is FOLD_VOTES:
+                there &= (FOLD_VOTES.c.time_us <= as_of_us) & (FOLD_VOTES.c.trust > 0)
+            if connection.execute(select(table.c[_COLUMN[node.kind]]).where(there).limit(1)).first() is not None:
+                return True
+    return False
+
+
+def _tables(kind: NodeKind) -> tuple[Table, ...]:
+    return (FOLD_INTENTS, FOLD_EDGES, FOLD_VOTES) if kind == "intent" else (FOLD_EDGES, FOLD_VOTES)
+
+
+def _chunks(ids: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (ids[start : start + _IN_CHUNK] for start in range(0, len(ids), _IN_CHUNK))

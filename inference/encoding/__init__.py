@@ -1,0 +1,1 @@
+"""Where the sentence encoder runs: torch, or its ONNX graph in onnxruntime."""
