@@ -82,7 +82,6 @@ class Engine:
             chosen.encoder, threads=chosen.threads, home=home.path, runtime=chosen.encoder_runtime
         )
         self.snapshot: Snapshot = open_snapshot(home.snapshots, encoder=self.encoder.info)
-        self.memory = Memory(home, self.encoder.info.digest)
         self.artifacts = ArtifactCache()
         self._ranks = RankCache(home)
         self.lock = threading.RLock()
@@ -93,6 +92,8 @@ class Engine:
         self._jobs: Jobs | None = None
         self._owners = np.array([position[row.artifact] for row in self.snapshot.rows], np.int64)
         self._texts = Texts(self._artifacts, self._owners)
+        main = self.snapshot.vectors_of(self._texts.first)
+        self.memory = Memory(home, self.encoder.info.digest, self._numbers, main)
         self.names = NameIndex((row.artifact, row.slug, row.name) for row in self.snapshot.rows)
 
     def score(
@@ -116,18 +117,15 @@ class Engine:
         parts : sequence of str
             Which of dense, lexical, graph, name to add up.
         """
-        dense = self.snapshot.cosines(vector) if "dense" in parts else None
+        cosines = self.snapshot.cosines(vector)
+        dense = cosines if "dense" in parts else None
         lexical = self.snapshot.lexical(text) if "lexical" in parts else None
-        votes = self._votes(vector, now_us() if as_of_us is None else as_of_us) if "graph" in parts else None
+        said = None
+        if "graph" in parts:
+            moment = now_us() if as_of_us is None else as_of_us
+            said = self.memory.confirmed.part(vector, cosines[self._texts.first], text, moment)
         named = self.find_named(text).artifacts if "name" in parts else frozenset()
-        return fuse(self._texts, dense, lexical, votes, [self._numbers[artifact] for artifact in named])
-
-    def _votes(self, vector: NDArray[np.float32], as_of_us: int) -> NDArray[np.float64]:
-        votes = np.zeros(len(self._artifacts))
-        for artifact, vote in self.memory.votes(vector, as_of_us).items():
-            if artifact in self._numbers:
-                votes[self._numbers[artifact]] = vote
-        return votes
+        return fuse(self._texts, dense, lexical, said, [self._numbers[artifact] for artifact in named])
 
     def jobs(self, connection: Connection) -> Jobs:
         """The jobs of the snapshot's artifacts, read once."""

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.constants import LEXICAL_WEIGHT, VOTE_LEAST_SIMILARITY, VOTE_TEMPERATURE, VOTE_WEIGHT
+from graph.constants import LEXICAL_WEIGHT
 from search.ranking import Ranking
 
 NAME_BONUS: Final = 1.0
@@ -25,6 +25,11 @@ class Texts:
         Artifact ids, sorted, each once.
     owners : ndarray
         Shape (rows,), int64: the number of each row's artifact; every artifact has a row.
+
+    Attributes
+    ----------
+    first : ndarray
+        Shape (artifacts,), int64: the first row of each, that of its main text.
     """
 
     def __init__(self, artifacts: Sequence[str], owners: NDArray[np.int64]) -> None:
@@ -33,6 +38,7 @@ class Texts:
         self._counts = np.bincount(owners, minlength=len(artifacts))
         self._starts = np.concatenate([[0], np.cumsum(self._counts)[:-1]]) if len(artifacts) else np.zeros(0, np.int64)
         self._places = np.arange(len(owners))
+        self.first: NDArray[np.int64] = self._rows[self._starts]
 
     def best(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """The largest value of each artifact's rows, float32 (artifacts,); `values` has shape (rows,)."""
@@ -50,40 +56,16 @@ class Texts:
         return self._rows[np.minimum.reduceat(places, self._starts)]
 
 
-def intent_similarities(
-    vector: NDArray[np.float32], intents: Sequence[str], vectors: NDArray[np.float32]
-) -> dict[str, float]:
-    """The intents near a query and their weight, exp((cosine - 1) / temperature), in (0, 1].
-
-    All of them, however many: a cut after the nearest few would let one actor push others' intents out, and the
-    bound on one actor (docs/formulas.md) would not hold.
-
-    Parameters
-    ----------
-    vector : ndarray
-        Shape (dimension,), normalised.
-    intents : sequence of str
-        Ids, in the order of the rows of `vectors`.
-    vectors : ndarray
-        Shape (intents, dimension), normalised.
-    """
-    if not intents:
-        return {}
-    cosines = np.minimum(vectors @ vector, 1.0)
-    weights = np.exp((cosines - 1.0) / VOTE_TEMPERATURE)
-    return {intents[i]: float(weights[i]) for i in np.flatnonzero(cosines >= VOTE_LEAST_SIMILARITY).tolist()}
-
-
 def fuse(
     texts: Texts,
     dense: NDArray[np.float32] | None,
     lexical: NDArray[np.float32] | None,
-    votes: NDArray[np.float64] | None = None,
+    said: NDArray[np.float64] | None = None,
     named: Collection[int] = (),
 ) -> Ranking:
     """All artifacts with their fused score, best first, ties by id.
 
-    Score = cosine of the best row + 0.3 · BM25 of the best row / largest BM25 + 0.4 · votes + 1 if named.
+    Score = cosine of the best row + 0.3 · BM25 of the best row / largest BM25 + what the log says + 1 if named.
 
     Parameters
     ----------
@@ -91,8 +73,8 @@ def fuse(
         The artifacts and their rows.
     dense, lexical : ndarray or None
         Shape (rows,), cosine and BM25 of every row; None leaves the part out. One of the two must be given.
-    votes : ndarray, optional
-        Shape (artifacts,), float64: votes of the nearest intents, at most 1 in size; none count 0.
+    said : ndarray, optional
+        Shape (artifacts,), float64: what the log says (`search.log_score`); none count 0.
     named : collection of int
         Numbers of the artifacts whose name is the query.
     """
@@ -106,7 +88,7 @@ def fuse(
         words = weight * best / best.max() if best.any() else zeros
     name_part = zeros.copy()
     name_part[list(named)] = NAME_BONUS
-    graph_part = zeros if votes is None else VOTE_WEIGHT * votes
+    graph_part = zeros if said is None else said
     return Ranking(texts.artifacts, rows, {"dense": cosine, "lexical": words, "graph": graph_part, "name": name_part})
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,18 +12,20 @@ from sqlalchemy import Connection
 
 from graph.digest import text_digest
 from graph.errors import QueryError
-from graph.events import Delivered, Operation, SearchEvent, new_id, now_us
+from graph.events import Delivered, Operation, OutcomeEvent, SearchEvent, new_id, now_us
 from graph.home import Home
 from graph.match_graph import Fold
 from graph.policy import Policy
 from graph.store import catalogue, log
-from graph.weights import neighbour_votes
+from search.confirmed import Confirmed
 from search.explore import Slot
-from search.fusion import intent_similarities
 from search.intents import AssignedIntent, assign_intent
 from search.outcomes import Caller
 from search.query import Query, Where
 from search.ranking import Scored
+
+_MOST_EVENTS: Final = 1_000
+"""More events than these are taken in by reading the folded tables anew."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +81,19 @@ class Delivery:
 
 
 class Memory:
-    """The folded log and the intents of one encoder, kept up with the store."""
+    """The folded log and the intents of one encoder, kept up with the store, for the artifacts of one index.
 
-    def __init__(self, home: Home, encoder: str) -> None:
+    Parameters
+    ----------
+    numbers, own
+        The artifacts and their vectors, as in `Confirmed`.
+    """
+
+    def __init__(self, home: Home, encoder: str, numbers: Mapping[str, int], own: NDArray[np.float32]) -> None:
         self._home, self._encoder = home, encoder
         self.fold = Fold()
         self._seq = -1
-        self._intents: list[str] = []
-        self._vectors = np.zeros((0, 0), np.float32)
+        self.confirmed = Confirmed(numbers, own)
 
     def moment(self, connection: Connection) -> Moment:
         """Now, after taking in what other processes wrote."""
@@ -95,24 +103,37 @@ class Memory:
         """Take in what other processes wrote; the number of the newest event."""
         seq = log.last_seq(connection)
         if seq != self._seq:
-            self.fold = log.read_fold(connection)
-            self._intents, self._vectors = catalogue.intent_vectors(connection, self._encoder)
+            if self._seq < 0 or seq - self._seq > _MOST_EVENTS or not self._catch_up(connection):
+                self.fold = log.read_fold(connection)
+                self.confirmed.load(self.fold, *catalogue.intent_vectors(connection, self._encoder))
             self._seq = seq
         return seq
 
-    def votes(self, vector: NDArray[np.float32], as_of_us: int) -> dict[str, float]:
-        """Votes of the intents nearest to a query's vector, by artifact, in (-1, 1).
+    def _catch_up(self, connection: Connection) -> bool:
+        """Whether the new events could be taken in one by one."""
+        new = log.catch_up(connection, self.fold, self._seq)
+        if new is None:
+            return False
+        counts_synthetic = log.is_throw_away(connection)
+        founded = {event.intent for event in new if isinstance(event, SearchEvent) and event.intent}
+        unknown = [intent for intent in founded if not self.confirmed.searches.has(intent)]
+        if unknown:
+            for intent, vector in zip(*catalogue.intent_vectors(connection, self._encoder, unknown), strict=True):
+                self.confirmed.searches.add(intent, vector)
+        for event in new:
+            if isinstance(event, SearchEvent):
+                self._hear(event, counts_synthetic=counts_synthetic)
+            elif isinstance(event, OutcomeEvent):
+                self.confirmed.touch(self.fold.same.resolve("artifact", event.artifact), event.time_us)
+        return True
 
-        Parameters
-        ----------
-        vector : ndarray
-            Shape (dimension,), float32, normalised.
-        as_of_us : int
-            The time at which outcomes are weighed.
-        """
-        if not self.fold.votes:
-            return {}
-        return neighbour_votes(self.fold, intent_similarities(vector, self._intents, self._vectors), as_of_us)
+    def _hear(self, event: SearchEvent, *, counts_synthetic: bool) -> None:
+        """The query of a search that the fold counts."""
+        is_counted = not event.abstained and (counts_synthetic or not event.synthetic)
+        if is_counted and event.root == event.id and event.intent:
+            resolve = self.fold.same.resolve
+            intent, actor = resolve("intent", event.intent), resolve("actor", event.actor.id)
+            self.confirmed.searches.hear([(intent, event.query, actor)])
 
     def record(
         self, request: SearchRequest, query: Query, vector: NDArray[np.float32], delivery: Delivery
@@ -129,15 +150,16 @@ class Memory:
             counts_synthetic = log.is_throw_away(connection)
             time_us, key = delivery.moment.time_us, catalogue.vector_key(query.searched)
             vector_key = text_digest(key + self._encoder)
-            intent = assign_intent(vector, vector_key, self._intents, self._vectors)
+            searches = self.confirmed.searches
+            intent = assign_intent(vector, vector_key, searches.ids, searches.vectors)
             event = _event(connection, request, query, delivery, intent.id, vector_key)
             if counts_synthetic or not event.synthetic:  # what is not counted founds no intent
                 self._keep(connection, intent, vector, key, time_us)
             seq = log.append_events(connection, [event])
         self.fold.apply(event, count_synthetic=counts_synthetic)
         if intent.new and (counts_synthetic or not event.synthetic):
-            known = self._vectors if self._intents else np.zeros((0, len(vector)), np.float32)
-            self._intents, self._vectors = [*self._intents, intent.id], np.vstack([known, vector])
+            searches.add(intent.id, vector)
+        self._hear(event, counts_synthetic=counts_synthetic)
         self._seq = seq
         return event, seq
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.constants import LEXICAL_WEIGHT, VOTE_LEAST_SIMILARITY, VOTE_WEIGHT
-from search.fusion import Texts, fuse, intent_similarities
+from graph.constants import LEXICAL_WEIGHT
+from search.fusion import Texts, fuse
 from search.ranking import Ranking
 
 NAMES = ["a", "b", "c"]
@@ -27,7 +27,7 @@ def test_a_score_computed_by_hand() -> None:
     by_name = {s.artifact: s for s in scored}
     assert by_name["a"].parts == pytest.approx({"dense": 0.5, "lexical": 0.15, "graph": 0.0, "name": 0.0})
     assert by_name["b"].score == pytest.approx(0.4 + LEXICAL_WEIGHT + 1.0)
-    assert by_name["c"].score == pytest.approx(0.2 + VOTE_WEIGHT * 0.2)
+    assert by_name["c"].score == pytest.approx(0.2 + 0.2)
     assert [s.artifact for s in scored] == ["b", "a", "c"]
     assert by_name["a"].row == 1
 
@@ -56,7 +56,7 @@ def _plain(
         row = max(own, key=lambda r: (np.float32(dense[r]), -r))
         word = max(float(np.float32(lexical[r])) for r in own)
         words = LEXICAL_WEIGHT * word / most if most > 0 else 0.0
-        score = float(np.float32(dense[row])) + words + VOTE_WEIGHT * votes[number] + (1.0 if number in named else 0.0)
+        score = float(np.float32(dense[row])) + words + votes[number] + (1.0 if number in named else 0.0)
         found.append((f"{number:03}", row, score))
     return sorted(found, key=lambda one: (-one[2], one[0]))
 
@@ -98,10 +98,3 @@ def test_best_rows_takes_the_first_of_equals() -> None:
     assert TEXTS.best_rows(_f(1, 1, 0, 0)).tolist() == [0, 2, 3]
     assert TEXTS.best(_f(1, 2, 0, -1)).tolist() == [2, 0, -1]
 
-
-def test_neighbours_weigh_by_similarity_and_far_ones_not_at_all() -> None:
-    vectors = np.array([[1, 0], [0.8, 0.6], [0, 1]], np.float32)
-    found = intent_similarities(np.array([1, 0], np.float32), ["x", "y", "z"], vectors)
-    assert found == pytest.approx({"x": 1.0, "y": float(np.exp(-0.2 / 0.1))}, rel=1e-5)
-    assert VOTE_LEAST_SIMILARITY > 0
-    assert intent_similarities(np.array([1, 0], np.float32), [], np.zeros((0, 0), np.float32)) == {}

@@ -277,14 +277,21 @@ def save_intent(connection: Connection, intent: str, encoder: str, key: str, tim
     upsert(connection, INTENTS, [{"id": intent, "encoder": encoder, "vector_key": key, "created_us": time_us}])
 
 
-def intent_vectors(connection: Connection, encoder: str) -> tuple[list[str], NDArray[np.float32]]:
-    """Ids of all intents of an encoder, sorted, and their vectors, float32 of shape (intents, dimension)."""
+def intent_vectors(
+    connection: Connection, encoder: str, only: Sequence[str] | None = None
+) -> tuple[list[str], NDArray[np.float32]]:
+    """Ids of all intents of an encoder, sorted, and their vectors, float32 of shape (intents, dimension).
+
+    With `only`, a few ids, those of them that there are.
+    """
     query = (
         select(INTENTS.c.id, VECTORS.c.vector)
         .join(VECTORS, (VECTORS.c.text == INTENTS.c.vector_key) & (VECTORS.c.encoder == INTENTS.c.encoder))
         .where(INTENTS.c.encoder == encoder)
         .order_by(INTENTS.c.id)
     )
+    if only is not None:
+        query = query.where(INTENTS.c.id.in_(only))
     rows = connection.execute(query).all()
     if not rows:
         return [], np.zeros((0, 0), np.float32)

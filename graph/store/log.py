@@ -241,18 +241,18 @@ def refold(connection: Connection) -> Fold:
     return fold(read_events(connection), count_synthetic=is_throw_away(connection))
 
 
-def catch_up(connection: Connection, counts: Fold, since_seq: int) -> bool:
-    """Whether counts that knew the log up to a number were brought up to date in place; else they must be read anew.
+def catch_up(connection: Connection, counts: Fold, since_seq: int) -> list[AnyEvent] | None:
+    """The events after a number, by which counts were brought up to date in place; None: they must be read anew.
 
     Reading anew is needed after a merge or an erasure. Give any fold read by `read_fold` or `read_votes`.
     """
     new = list(read_events(connection, since_seq=since_seq))
     if any(isinstance(event, Tombstone) or _is_merge(event) for event in new):
-        return False
+        return None
     synthetic = is_throw_away(connection)
     for event in new:
         counts.apply(event, count_synthetic=synthetic)
-    return True
+    return new
 
 
 def _bulk(connection: Connection, on_folded: OnFolded | None) -> BulkFold:
