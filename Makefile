@@ -55,6 +55,7 @@ battery: $(INSTALLED)
 	@$(BIN)/python benchmarks/match_graph/manipulation.py --write
 	@$(BIN)/python benchmarks/match_graph/speed.py --write
 	@$(BIN)/python benchmarks/retrieval/apibench.py ../shared/data/apibench
+	@$(BIN)/python benchmarks/retrieval/learning.py ../shared/data/apibench --write
 
 clean:
 	rm -rf $(VENV) .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

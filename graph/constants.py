@@ -87,6 +87,8 @@ LOG_RAMP: Final = 2.0
 """At this many confirmations of an artifact, near searches and their words count half: k² / (k² + this²)."""
 LOG_NEIGHBOUR: Final = 0.5
 """A search at this cosine or above is the query's neighbour; in the neighbourhood one actor is one voice."""
+LOG_MOST: Final = 1.0
+"""The log adds or takes away at most this much."""
 ACTOR_EPSILON: Final = (TURN_WEIGHT * TURN_CAP + NEAR_WEIGHT + WORDS_WEIGHT) / (1.0 + LOG_SHRINK) + NEAR_WEIGHT / (
     LOG_SHRINK**0.5 + (1.0 + LOG_SHRINK) ** 0.5
 ) ** 2

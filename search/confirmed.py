@@ -14,6 +14,8 @@ from search.searches import Searches
 from search.voices import Spoken, Voices, spoken_of
 
 _Floats = NDArray[np.float64]
+_MOST_WORDS = 1_000
+"""Who said a word is kept for so many words at most."""
 
 
 class Confirmed:
@@ -35,6 +37,7 @@ class Confirmed:
         self._day_us = -1
         self._newest_us = 0
         self._touched: set[str] = set()
+        self._said_by: dict[str, tuple[Voices, tuple[int, int], NDArray[np.bool_]]] = {}
         self._means: tuple[int, NDArray[np.float32], _Floats, _Floats] | None = None
         self._pair_places: tuple[Voices, int, int, NDArray[np.int64]] | None = None
 
@@ -45,6 +48,8 @@ class Confirmed:
         self.searches.hear((resolve("intent", i), text, resolve("actor", actor)) for i, text, actor in fold.queries)
         self._fold, self._day_us = fold, -1
         self._means = self._pair_places = None
+        self._said_by.clear()
+        self._touched.clear()
 
     def touch(self, artifact: str, time_us: int) -> None:
         """Weigh an artifact's outcomes anew before the next search: one came in, of this time."""
@@ -110,16 +115,21 @@ class Confirmed:
         return Asked(
             cosine=cosine[places], centred=centred[places],
             turned=cosine[places] - with_mean - cosines[voices.artifact] * beside,
-            words=[AskedWord(share, base, self._said(voices, stem)) for stem, share, base in self._words(text)],
+            words=[AskedWord(share, base, self._said(voices, w)) for w, share, base in self.searches.words_of(text)],
         )  # fmt: skip
 
-    def _words(self, text: str) -> list[tuple[str, float, float]]:
-        return self.searches.words_of(text)
-
     def _said(self, voices: Voices, stem: str) -> NDArray[np.bool_]:
-        said = np.zeros(len(voices.pairs), np.bool_)
-        said[[voices.pairs[pair] for pair in self.searches.said(stem) if pair in voices.pairs]] = True
-        return np.asarray(said[voices.pair])
+        """Which voices' actors used a word in their intent; kept until one more does."""
+        spoken = self.searches.said(stem)
+        state = (len(spoken), len(voices.pairs))
+        kept = self._said_by.get(stem)
+        if kept is None or kept[0] is not voices or kept[1] != state:
+            said = np.zeros(len(voices.pairs), np.bool_)
+            said[[voices.pairs[pair] for pair in spoken if pair in voices.pairs]] = True
+            if len(self._said_by) >= _MOST_WORDS:
+                self._said_by.clear()
+            kept = self._said_by[stem] = (voices, state, said)
+        return np.asarray(kept[2][voices.pair])
 
     def _mean(self) -> tuple[NDArray[np.float32], _Floats, _Floats]:
         """The mean search, and its inner products with searches and with artifacts."""

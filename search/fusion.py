@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from graph.constants import LEXICAL_WEIGHT
 from search.ranking import Ranking
 
-NAME_BONUS: Final = 1.0
-"""Added where the query is an artifact's name: an exact name comes first."""
+NAME_BONUS: Final = 2.0
+"""Added where the query is an artifact's name: an exact name comes first, whatever was confirmed of others."""
 PARTS: Final = ("dense", "lexical", "graph", "name")
 
 
@@ -65,7 +65,7 @@ def fuse(
 ) -> Ranking:
     """All artifacts with their fused score, best first, ties by id.
 
-    Score = cosine of the best row + 0.3 · BM25 of the best row / largest BM25 + what the log says + 1 if named.
+    Score = cosine of the best row + 0.3 · BM25 of the best row / largest BM25 + what the log says + 2 if named.
 
     Parameters
     ----------

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graph.constants import (
+    LOG_MOST,
     LOG_NEIGHBOUR,
     LOG_RAMP,
     LOG_SHRINK,
@@ -60,7 +61,7 @@ class Asked:
 
 
 def log_part(voices: Voices, asked: Asked) -> _Floats:
-    """What the log adds to each artifact's score, float64 (artifacts,); 0 where nobody said anything.
+    """What the log adds to each artifact's score, float64 (artifacts,), at most 1 in size; 0 where nobody spoke.
 
     One actor changes it by at most `ACTOR_EPSILON`.
     """
@@ -69,11 +70,12 @@ def log_part(voices: Voices, asked: Asked) -> _Floats:
     hushed = voices.hushed(inside)
     agreed = voices.agreed * hushed
     ramp = confirmed_ramp(voices.confirmations)
-    return (
+    added = (
         turn_part(voices, asked.turned, voices.weight * hushed)
         + ramp * near_part(voices, nearness * agreed)
         + ramp * words_part(voices, asked.words, agreed)
     )
+    return np.clip(added, -LOG_MOST, LOG_MOST)
 
 
 def near_kernel(centred: _Floats) -> _Floats:

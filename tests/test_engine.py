@@ -241,9 +241,7 @@ def _last_search(engine: Engine) -> SearchEvent:
 
 
 def test_verified_comes_before_claimed_where_scores_print_alike(home: Home) -> None:
-    twins = [
-        ARTIFACTS[0].model_copy(update={"id": f"t{n}/eyes", "slug": f"t{n}--eyes"}) for n in range(3)
-    ]
+    twins = [ARTIFACTS[0].model_copy(update={"id": f"t{n}/eyes", "slug": f"t{n}--eyes"}) for n in range(3)]
     engine = build_small(home, (*ARTIFACTS, *twins))
     ask = _ask("names what is on a photo, on a phone", limit=2, explore=False)
     before = [r.artifact for r in engine.search(ask).results]

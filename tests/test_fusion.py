@@ -26,7 +26,7 @@ def test_a_score_computed_by_hand() -> None:
     scored = fuse(TEXTS, _f(0.1, 0.5, 0.4, 0.2), _f(2.0, 0.0, 4.0, 0.0), votes, [1])
     by_name = {s.artifact: s for s in scored}
     assert by_name["a"].parts == pytest.approx({"dense": 0.5, "lexical": 0.15, "graph": 0.0, "name": 0.0})
-    assert by_name["b"].score == pytest.approx(0.4 + LEXICAL_WEIGHT + 1.0)
+    assert by_name["b"].score == pytest.approx(0.4 + LEXICAL_WEIGHT + 2.0)
     assert by_name["c"].score == pytest.approx(0.2 + 0.2)
     assert [s.artifact for s in scored] == ["b", "a", "c"]
     assert by_name["a"].row == 1
@@ -56,7 +56,7 @@ def _plain(
         row = max(own, key=lambda r: (np.float32(dense[r]), -r))
         word = max(float(np.float32(lexical[r])) for r in own)
         words = LEXICAL_WEIGHT * word / most if most > 0 else 0.0
-        score = float(np.float32(dense[row])) + words + votes[number] + (1.0 if number in named else 0.0)
+        score = float(np.float32(dense[row])) + words + votes[number] + (2.0 if number in named else 0.0)
         found.append((f"{number:03}", row, score))
     return sorted(found, key=lambda one: (-one[2], one[0]))
 
