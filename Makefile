@@ -59,6 +59,7 @@ battery: $(INSTALLED)
 	@$(BIN)/python benchmarks/retrieval/confidence.py ../shared/data --write
 	@$(BIN)/python benchmarks/retrieval/encoder.py --write
 	@$(BIN)/python benchmarks/retrieval/speed.py --write
+	@$(BIN)/python benchmarks/retrieval/learning.py ../shared/data/apibench --write
 
 clean:
 	rm -rf $(VENV) .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

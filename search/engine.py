@@ -85,7 +85,6 @@ class Engine:
             chosen.encoder, threads=chosen.threads, home=home.path, runtime=chosen.encoder_runtime
         )
         self.snapshot: Snapshot = open_snapshot(home.snapshots, encoder=self.encoder.info)
-        self.memory = Memory(home, self.encoder.info.digest)
         self.artifacts = ArtifactCache()
         self._ranks, self._facts = RankCache(home), FactsCache()
         self.lock = threading.RLock()
@@ -96,6 +95,8 @@ class Engine:
         self._jobs: Jobs | None = None
         self._owners = np.array([position[row.artifact] for row in self.snapshot.rows], np.int64)
         self._texts = Texts(self._artifacts, self._owners)
+        main = self.snapshot.vectors_of(self._texts.first)
+        self.memory = Memory(home, self.encoder.info.digest, self._numbers, main)
         self.names = NameIndex((row.artifact, row.slug, row.name) for row in self.snapshot.rows)
         self._named = lru_cache(maxsize=_NAMED_KEPT)(lambda text: self.names.find(text, self.snapshot.knows))
 
@@ -120,12 +121,15 @@ class Engine:
         parts : sequence of str
             Which of dense, lexical, graph, name to add up.
         """
-        dense = self.snapshot.cosines(vector) if "dense" in parts else None
+        cosines = self.snapshot.cosines(vector)
+        dense = cosines if "dense" in parts else None
         lexical = self.snapshot.lexical(text) if "lexical" in parts else None
-        as_of_us = now_us() if as_of_us is None else as_of_us
-        votes = self.memory.votes(vector, as_of_us, self._numbers) if "graph" in parts else None
+        said = None
+        if "graph" in parts:
+            moment = now_us() if as_of_us is None else as_of_us
+            said = self.memory.confirmed.part(vector, cosines[self._texts.first], text, moment)
         named = self.find_named(text).artifacts if "name" in parts else frozenset()
-        return fuse(self._texts, dense, lexical, votes, [self._numbers[artifact] for artifact in named])
+        return fuse(self._texts, dense, lexical, said, [self._numbers[artifact] for artifact in named])
 
     def jobs(self, connection: Connection) -> Jobs:
         """The jobs of the snapshot's artifacts, read once."""

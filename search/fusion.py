@@ -9,11 +9,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.constants import LEXICAL_WEIGHT, VOTE_LEAST_SIMILARITY, VOTE_TEMPERATURE, VOTE_WEIGHT
+from graph.constants import LEXICAL_WEIGHT
 from search.ranking import Ranking
 
-NAME_BONUS: Final = 1.0
-"""Added where the query is an artifact's name: an exact name comes first."""
+NAME_BONUS: Final = 2.0
+"""Added where the query is an artifact's name: an exact name comes first, whatever was confirmed of others."""
 PARTS: Final = ("dense", "lexical", "graph", "name")
 
 
@@ -26,6 +26,11 @@ class Texts:
         Artifact ids, sorted, each once.
     owners : ndarray
         Shape (rows,), int64: the number of each row's artifact; every artifact has a row.
+
+    Attributes
+    ----------
+    first : ndarray
+        Shape (artifacts,), int64: the first row of each, that of its main text.
     """
 
     def __init__(self, artifacts: Sequence[str], owners: NDArray[np.int64]) -> None:
@@ -34,6 +39,7 @@ class Texts:
         self._counts = np.bincount(owners, minlength=len(artifacts))
         self._starts = np.concatenate([[0], np.cumsum(self._counts)[:-1]]) if len(artifacts) else np.zeros(0, np.int64)
         self._in_order = bool((self._rows == np.arange(len(owners))).all())
+        self.first: NDArray[np.int64] = self._rows[self._starts]
 
     def best(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """The largest value of each artifact's rows, float32 (artifacts,); `values` has shape (rows,)."""
@@ -51,31 +57,16 @@ class Texts:
         return values if self._in_order else values[self._rows]
 
 
-def vote_weights(cosines: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The weight with which an intent at a cosine votes, float64: exp((cosine - 1) / temperature), 0 if it is not near.
-
-    All near ones vote, however many: a cut after the nearest few would let one actor push others' intents out, and the
-    bound on one actor (docs/formulas.md) would not hold.
-
-    Parameters
-    ----------
-    cosines : ndarray
-        Any shape, float32: cosines of intents with the query.
-    """
-    weights = np.exp((np.minimum(cosines, 1.0) - 1.0) / VOTE_TEMPERATURE)
-    return np.where(cosines >= VOTE_LEAST_SIMILARITY, weights, 0.0).astype(np.float64)
-
-
 def fuse(
     texts: Texts,
     dense: NDArray[np.float32] | None,
     lexical: NDArray[np.float32] | None,
-    votes: NDArray[np.float64] | None = None,
+    said: NDArray[np.float64] | None = None,
     named: Collection[int] = (),
 ) -> Ranking:
     """All artifacts with their fused score, best first, ties by id.
 
-    Score = cosine of the best row + 0.3 · BM25 of the best row / largest BM25 + 0.4 · votes + 1 if named.
+    Score = cosine of the best row + 0.3 · BM25 of the best row / largest BM25 + what the log says + 2 if named.
 
     Parameters
     ----------
@@ -83,8 +74,8 @@ def fuse(
         The artifacts and their rows.
     dense, lexical : ndarray or None
         Shape (rows,), cosine and BM25 of every row; None leaves the part out. One of the two must be given.
-    votes : ndarray, optional
-        Shape (artifacts,), float64: votes of the nearest intents, at most 1 in size; none count 0.
+    said : ndarray, optional
+        Shape (artifacts,), float64: what the log says (`search.log_score`); none count 0.
     named : collection of int
         Numbers of the artifacts whose name is the query.
     """
@@ -98,7 +89,7 @@ def fuse(
         words = weight * best / best.max() if best.any() else zeros
     name_part = zeros.copy()
     name_part[list(named)] = NAME_BONUS
-    graph_part = zeros if votes is None else VOTE_WEIGHT * votes
+    graph_part = zeros if said is None else said
     parts = {"dense": cosine, "lexical": words, "graph": graph_part, "name": name_part}
     return Ranking(texts.artifacts, partial(texts.best_row, judged), parts)
 

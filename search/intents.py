@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from graph.constants import INTENT_SIMILARITY
 from graph.digest import text_digest
-from graph.vote_table import Column
 from indexer.vectors import inner_products
+from search.columns import Column
 
 _BLOCK: Final = 8_192
 
@@ -66,22 +66,33 @@ class KnownIntents:
     def __init__(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
         """Takes ids, and vectors of shape (ids, dimension), normalised; (0, 0) for none."""
         self.ids: list[str] = []
-        self.numbers: dict[str, int] = {}
-        """The place of each id in `ids`."""
+        self._numbers: dict[str, int] = {}
         self._vectors = Column(np.float32, vectors.shape[1] or None)
         self._cosines: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
         for intent, vector in zip(ids, vectors, strict=True):
             self.add(intent, vector)
 
     def __contains__(self, intent: object) -> bool:
-        return intent in self.numbers
+        return intent in self._numbers
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """The vectors, float32 (intents, dimension), in the order of `ids`; a view."""
+        return self._vectors.values
+
+    def places(self, intents: Iterable[str]) -> NDArray[np.int64]:
+        """The places of known intents in `ids`, int64."""
+        return np.array([self._numbers[intent] for intent in intents], np.int64)
 
     def add(self, intent: str, vector: NDArray[np.float32]) -> None:
         """Add an intent, if it is not known."""
-        if intent not in self.numbers:
+        if intent not in self._numbers:
             if not self.ids:
                 self._vectors = Column(np.float32, len(vector))
-            self.numbers[intent] = len(self.ids)
+            self._numbers[intent] = len(self.ids)
             self.ids.append(intent)
             self._vectors.append(vector)
             self._cosines = None

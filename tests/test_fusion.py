@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.constants import LEXICAL_WEIGHT, VOTE_LEAST_SIMILARITY, VOTE_WEIGHT
-from search.fusion import Texts, fuse, vote_weights
+from graph.constants import LEXICAL_WEIGHT
+from search.fusion import Texts, fuse
 from search.ranking import Ranking
 
 NAMES = ["a", "b", "c"]
@@ -26,8 +26,8 @@ def test_a_score_computed_by_hand() -> None:
     scored = fuse(TEXTS, _f(0.1, 0.5, 0.4, 0.2), _f(2.0, 0.0, 4.0, 0.0), votes, [1])
     by_name = {s.artifact: s for s in scored}
     assert by_name["a"].parts == pytest.approx({"dense": 0.5, "lexical": 0.15, "graph": 0.0, "name": 0.0})
-    assert by_name["b"].score == pytest.approx(0.4 + LEXICAL_WEIGHT + 1.0)
-    assert by_name["c"].score == pytest.approx(0.2 + VOTE_WEIGHT * 0.2)
+    assert by_name["b"].score == pytest.approx(0.4 + LEXICAL_WEIGHT + 2.0)
+    assert by_name["c"].score == pytest.approx(0.2 + 0.2)
     assert [s.artifact for s in scored] == ["b", "a", "c"]
     assert by_name["a"].row == 1
 
@@ -56,7 +56,7 @@ def _plain(
         row = max(own, key=lambda r: (np.float32(dense[r]), -r))
         word = max(float(np.float32(lexical[r])) for r in own)
         words = LEXICAL_WEIGHT * word / most if most > 0 else 0.0
-        score = float(np.float32(dense[row])) + words + VOTE_WEIGHT * votes[number] + (1.0 if number in named else 0.0)
+        score = float(np.float32(dense[row])) + words + votes[number] + (2.0 if number in named else 0.0)
         found.append((f"{number:03}", row, score))
     return sorted(found, key=lambda one: (-one[2], one[0]))
 
@@ -97,9 +97,3 @@ def test_ties_go_by_id_and_nothing_gives_nothing() -> None:
 def test_the_best_row_is_the_first_of_equals() -> None:
     assert [TEXTS.best_row(_f(1, 1, 0, 0), number) for number in range(3)] == [0, 2, 3]
     assert TEXTS.best(_f(1, 2, 0, -1)).tolist() == [2, 0, -1]
-
-
-def test_neighbours_weigh_by_similarity_and_far_ones_not_at_all() -> None:
-    assert vote_weights(_f(1, 0.8, 0, 1.0000001)) == pytest.approx([1, np.exp(-0.2 / 0.1), 0, 1], rel=1e-5)
-    assert vote_weights(_f()).shape == (0,)
-    assert VOTE_LEAST_SIMILARITY > 0
