@@ -37,9 +37,9 @@ class Confirmed:
         self._day_us = -1
         self._newest_us = 0
         self._touched: set[str] = set()
-        self._said_by: dict[str, tuple[Voices, tuple[int, int], NDArray[np.bool_]]] = {}
+        self._said_by: dict[str, tuple[Voices, tuple[int, int], NDArray[np.int64]]] = {}
         self._means: tuple[int, NDArray[np.float32], _Floats, _Floats] | None = None
-        self._pair_places: tuple[Voices, int, int, NDArray[np.int64]] | None = None
+        self._known: tuple[Voices, tuple[int, int], NDArray[np.int64], _Floats] | None = None
 
     def load(self, fold: Fold, intents: Sequence[str], vectors: NDArray[np.float32]) -> None:
         """Take a whole fold and its intents, vectors float32 (intents, dimension), sorted by id, as they are."""
@@ -47,7 +47,7 @@ class Confirmed:
         resolve = fold.same.resolve
         self.searches.hear((resolve("intent", i), text, resolve("actor", actor)) for i, text, actor in fold.queries)
         self._fold, self._day_us = fold, -1
-        self._means = self._pair_places = None
+        self._means = self._known = None
         self._said_by.clear()
         self._touched.clear()
 
@@ -105,31 +105,30 @@ class Confirmed:
         return list(zip(known, own.tolist(), strict=True))
 
     def _asked(self, voices: Voices, vector: NDArray[np.float32], cosines: _Floats, text: str) -> Asked:
-        mean, of_searches, of_artifacts = self._mean()
+        mean, of_searches, _ = self._mean()
         cosine = (self.searches.vectors @ vector).astype(np.float64)
         with_mean, square = float(vector @ mean), float(mean @ mean)
         lengths = np.sqrt(_positive(1.0 - 2.0 * of_searches + square) * _positive(1.0 - 2.0 * with_mean + square))
         centred = (cosine - with_mean - of_searches + square) / lengths
-        places = self._places(voices)[voices.pair]
-        beside = voices.own - of_artifacts[voices.artifact]
+        search, beside = self._beside(voices)
         return Asked(
-            cosine=cosine[places], centred=centred[places],
-            turned=cosine[places] - with_mean - cosines[voices.artifact] * beside,
+            cosine=cosine, centred=centred, search=search,
+            turned=cosine[search] - with_mean - cosines[voices.artifact] * beside,
             words=[AskedWord(share, base, self._said(voices, w)) for w, share, base in self.searches.words_of(text)],
         )  # fmt: skip
 
-    def _said(self, voices: Voices, stem: str) -> NDArray[np.bool_]:
-        """Which voices' actors used a word in their intent; kept until one more does."""
+    def _said(self, voices: Voices, stem: str) -> NDArray[np.int64]:
+        """The places of the voices whose actors used a word in their intent; kept until something changes."""
         spoken = self.searches.said(stem)
-        state = (len(spoken), len(voices.pairs))
+        state = (len(spoken), voices.version)
         kept = self._said_by.get(stem)
         if kept is None or kept[0] is not voices or kept[1] != state:
             said = np.zeros(len(voices.pairs), np.bool_)
             said[[voices.pairs[pair] for pair in spoken if pair in voices.pairs]] = True
             if len(self._said_by) >= _MOST_WORDS:
                 self._said_by.clear()
-            kept = self._said_by[stem] = (voices, state, said)
-        return np.asarray(kept[2][voices.pair])
+            kept = self._said_by[stem] = (voices, state, np.flatnonzero(said[voices.pair]))
+        return kept[2]
 
     def _mean(self) -> tuple[NDArray[np.float32], _Floats, _Floats]:
         """The mean search, and its inner products with searches and with artifacts."""
@@ -144,13 +143,13 @@ class Confirmed:
             )
         return self._means[1:]
 
-    def _places(self, voices: Voices) -> NDArray[np.int64]:
-        pairs, intents = len(voices.pairs), len(self.searches)
-        known = self._pair_places
-        if known is None or known[0] is not voices or known[1:3] != (pairs, intents):
-            known = (voices, pairs, intents, self.searches.places(intent for intent, _ in voices.pairs))
-            self._pair_places = known
-        return known[3]
+    def _beside(self, voices: Voices) -> tuple[NDArray[np.int64], _Floats]:
+        """The place of each voice's search, and its inner product with the artifact's vector, mean search taken off."""
+        state, known = (voices.version, len(self.searches)), self._known
+        if known is None or known[0] is not voices or known[1] != state:
+            search = self.searches.places(intent for intent, _ in voices.pairs)[voices.pair]
+            known = self._known = (voices, state, search, voices.own - self._mean()[2][voices.artifact])
+        return known[2], known[3]
 
 
 def _positive(values: _Floats | float) -> _Floats | float:

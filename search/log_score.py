@@ -31,11 +31,11 @@ _Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class AskedWord:
-    """A word of the query: its share of the query, the share of searches that have it, and the voices that said it."""
+    """A word of the query: its share of the query, the share of searches that have it, the places of its voices."""
 
     share: float
     base: float
-    said: NDArray[np.bool_]
+    said: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,10 @@ class Asked:
     Attributes
     ----------
     cosine, centred : ndarray
-        Shape (voices,), float64: cosine of the query and each voice's search, as they are, and with the mean search
-        taken off both.
+        Shape (searches,), float64: cosine of the query and each search, as they are, and with the mean search taken
+        off both.
+    search : ndarray
+        Shape (voices,), int64: each voice's search.
     turned : ndarray
         Shape (voices,), float64: inner product of the query and the voice's search, mean search taken off, after both
         lost their components along the artifact's own vector.
@@ -56,6 +58,7 @@ class Asked:
 
     cosine: _Floats
     centred: _Floats
+    search: NDArray[np.int64]
     turned: _Floats
     words: Sequence[AskedWord]
 
@@ -67,12 +70,12 @@ def log_part(voices: Voices, asked: Asked) -> _Floats:
     """
     nearness = near_kernel(asked.centred)
     inside = np.maximum(nearness, np.clip(asked.cosine / LOG_NEIGHBOUR, 0.0, 1.0))
-    hushed = voices.hushed(inside)
+    hushed = voices.hushed(inside[asked.search])
     agreed = voices.agreed * hushed
     ramp = confirmed_ramp(voices.confirmations)
     added = (
         turn_part(voices, asked.turned, voices.weight * hushed)
-        + ramp * near_part(voices, nearness * agreed)
+        + ramp * near_part(voices, nearness[asked.search] * agreed)
         + ramp * words_part(voices, asked.words, agreed)
     )
     return np.clip(added, -LOG_MOST, LOG_MOST)
@@ -111,8 +114,8 @@ def words_part(voices: Voices, words: Sequence[AskedWord], agreed: _Floats) -> _
     """By word, how many actors confirmed the artifact in searches with it, less what its popularity explains."""
     found = np.zeros_like(voices.confirmations)
     for word in words:
-        if word.said.any():
-            said = voices.by_artifact(np.where(word.said, agreed, 0.0))
+        if len(word.said):
+            said = voices.by_artifact(agreed[word.said], word.said)
             expected = voices.confirmations * word.base
             found += word.share * (said / (said + LOG_SHRINK) - expected / (expected + LOG_SHRINK))
     return WORDS_WEIGHT * found

@@ -43,12 +43,13 @@ class Voices:
         Shape (artifacts,), float64: distinct actors of each, and the sum of `agreed`.
     total : float
         Confirmations of all artifacts, each actor at most once.
-    loud : bool
-        Whether any actor's sizes over all artifacts add up to more than 1.
+    version : int
+        Another one after every change.
     """
 
     def __init__(self, count: int) -> None:
         self._count = count
+        self.version = 0
         self.pairs: dict[tuple[str, str], int] = {}
         self._actors: dict[str, int] = {}
         self._starts = np.zeros(count + 1, np.int64)
@@ -94,16 +95,19 @@ class Voices:
         }  # fmt: skip
 
     def _add_up(self) -> None:
+        self.version += 1
         self.voters = self.by_artifact(self._first.astype(np.float64))
         self.confirmations = self.by_artifact(self.agreed)
         self.total = exact_sum(np.minimum(1.0, np.bincount(self.actor, self.agreed)).tolist())
-        self.loud = bool(len(self) and np.bincount(self.actor, self.size).max() > 1.0)
+        loud = np.bincount(self.actor, self.size) > 1.0
+        self._loud = np.flatnonzero(loud[self.actor]) if loud.any() else np.zeros(0, np.int64)
 
-    def by_artifact(self, values: _Floats) -> _Floats:
-        """The sums of values, shape (voices,), per artifact, float64 (artifacts,)."""
-        return np.asarray(np.bincount(self.artifact, values, minlength=self._count), np.float64)
+    def by_artifact(self, values: _Floats, some: _Ints | None = None) -> _Floats:
+        """The sums of values per artifact, float64 (artifacts,): of all voices, or of some, by their places."""
+        artifact = self.artifact if some is None else self.artifact[some]
+        return np.asarray(np.bincount(artifact, values, minlength=self._count), np.float64)
 
-    def hushed(self, nearness: _Floats) -> _Floats | float:
+    def hushed(self, nearness: _Floats) -> _Floats:
         """The factor of each voice, in (0, 1], float64 (voices,): in a neighbourhood, one actor is one voice.
 
         Parameters
@@ -112,10 +116,12 @@ class Voices:
             Shape (voices,), float64, 0 to 1: how much each voice is in the neighbourhood. The factor is the same for
             all voices of an actor, and their sizes, times nearness and factor, add up to at most 1.
         """
-        if not self.loud:
-            return 1.0
-        sizes = np.bincount(self.actor, self.size * nearness)
-        return np.asarray((1.0 / np.maximum(1.0, sizes))[self.actor])
+        factors = np.ones(len(self))
+        if len(self._loud):
+            actors = self.actor[self._loud]
+            sizes = np.bincount(actors, (self.size * nearness)[self._loud])
+            factors[self._loud] = (1.0 / np.maximum(1.0, sizes))[actors]
+        return factors
 
 
 _COLUMNS = ("artifact", "pair", "actor", "_first", "weight", "agreed", "size", "own")
