@@ -57,6 +57,9 @@ battery: $(INSTALLED)
 	@$(BIN)/python benchmarks/replay/directory_log.py
 	@$(BIN)/python benchmarks/retrieval/apibench.py ../shared/data/apibench
 	@$(BIN)/python benchmarks/retrieval/confidence.py ../shared/data --write
+	@$(BIN)/python benchmarks/retrieval/encoder.py --write
+	@$(BIN)/python benchmarks/retrieval/speed.py --write
+	@$(BIN)/python benchmarks/retrieval/learning.py ../shared/data/apibench --write
 
 clean:
 	rm -rf $(VENV) .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -30,6 +30,9 @@ def evaluate_search_command(
     different: Annotated[
         Path | None, typer.Option("--different", help="JSON Lines {qid, text, reject, phrase, rel}.")
     ] = None,
+    controls: Annotated[
+        bool, typer.Option("--controls", help="Also the log shuffled, its popularity alone, without near-duplicates.")
+    ] = False,
     json_: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
@@ -41,7 +44,7 @@ def evaluate_search_command(
 
     files = EvaluateFiles(catalog, queries, log, different)
     with progress() as tell:
-        answer = evaluate_search(read_settings(home), files, tell)
+        answer = evaluate_search(read_settings(home), files, tell, controls=controls)
     if json_:
         print_json(answer)
     else:
@@ -52,7 +55,7 @@ def print_evaluation(answer: dict[str, Any]) -> None:
     """Print the answer of `evaluate search`."""
     rows = [
         (name, group, part["n"], _estimate(part["ndcg@10"]), *(f"{part[m]['value']:.3f}" for m in MEASURES[1:]))
-        for name, sets in answer["sets"].items()
+        for name, sets in (*answer["sets"].items(), *(answer.get("controls") or {}).items())
         if sets
         for group, part in sets.items()
         if part["n"]

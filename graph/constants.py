@@ -66,14 +66,34 @@ RUNS_ABOVE_CHANCE: Final = 0.25
 
 # Search -----------------------------------------------------------------------------------------------
 LEXICAL_WEIGHT: Final = 0.3
-"""Fused score = cosine + LEXICAL_WEIGHT · BM25 / (largest BM25 of the query) + VOTE_WEIGHT · votes."""
-VOTE_WEIGHT: Final = 0.4
-"""Weight of the neighbouring intents' votes in the fused score."""
-VOTE_TEMPERATURE: Final = 0.1
-"""An intent at cosine c votes with weight exp((c - 1) / this)."""
-VOTE_LEAST_SIMILARITY: Final = 0.5
-"""Intents less similar than this do not vote (cosine of query vectors)."""
-ACTOR_EPSILON: Final = VOTE_WEIGHT * ACTOR_CAP / (1.0 + SHRINK_ACTORS)
+"""Fused score = cosine + LEXICAL_WEIGHT · BM25 / (largest BM25 of the query) + what the log says (docs/formulas.md)."""
+MEAN_SEARCHES: Final = 1_024
+"""The mean search is that of at most this many intents: of more, a sample by a hash of their ids."""
+LOG_SHRINK: Final = 14.0
+"""In a search, k actors' confirmations count k / (k + this) of what they would if there were many."""
+TURN_WEIGHT: Final = 3.0
+"""Weight of the turn: how much nearer the confirmed searches of an artifact bring it to the query."""
+TURN_CAP: Final = 0.4
+"""One search turns an artifact by at most this cosine."""
+TURN_LEAST: Final = 0.05
+"""This much of each turn is taken off, so that what was never searched for loses no place to chance."""
+NEAR_WEIGHT: Final = 1.5
+"""Weight of the share of near searches' confirmations that an artifact has, above its share of all."""
+NEAR_SIMILARITY: Final = 0.8
+"""A search at this centred cosine or above is as near as can be."""
+NEAR_TEMPERATURE: Final = 0.1
+"""A search at a smaller centred cosine c counts exp((c - NEAR_SIMILARITY) / this)."""
+WORDS_WEIGHT: Final = 1.5
+"""Weight of the query's words in an artifact's confirmed searches, above what its popularity explains."""
+LOG_RAMP: Final = 2.0
+"""At this many confirmations of an artifact, near searches and their words count half: k² / (k² + this²)."""
+LOG_NEIGHBOUR: Final = 0.5
+"""A search at this cosine or above is the query's neighbour; in the neighbourhood one actor is one voice."""
+LOG_MOST: Final = 1.0
+"""The log adds or takes away at most this much."""
+ACTOR_EPSILON: Final = (TURN_WEIGHT * TURN_CAP + NEAR_WEIGHT + WORDS_WEIGHT) / (1.0 + LOG_SHRINK) + NEAR_WEIGHT / (
+    LOG_SHRINK**0.5 + (1.0 + LOG_SHRINK) ** 0.5
+) ** 2
 """ε: the most that one actor changes a fused score (proof: docs/formulas.md)."""
 DEMAND_WINDOW_DAYS: Final = 28
 """The demand report looks at this many days, and compares them with as many before."""

@@ -71,7 +71,6 @@ class Fold:
     changed: list[tuple[str, str, str]] = field(default_factory=list, compare=False, repr=False)
     """Keys of `votes` in the order in which they changed, so that who follows them need not look at all."""
     _by_artifact: dict[str, dict[tuple[str, str, int], Vote]] = field(default_factory=dict, compare=False, repr=False)
-    _by_intent: dict[str, set[str]] = field(default_factory=dict, compare=False, repr=False)
 
     def apply(self, event: SearchEvent | OutcomeEvent | CatalogueEvent | Tombstone, *, count_synthetic: bool) -> None:
         """Fold one event into the counts.
@@ -121,7 +120,6 @@ class Fold:
         if before is None or vote.strength < before.strength:
             self.outcomes[key] = vote
             self._by_artifact.setdefault(vote.artifact, {})[vote.search, vote.actor, vote.level] = vote
-            self._by_intent.setdefault(vote.intent, set()).add(vote.artifact)
             strongest = self.votes.get(key[:3])
             if strongest is None or vote.strength < strongest.strength:
                 self.votes[key[:3]] = vote
@@ -152,13 +150,6 @@ class Fold:
     def voted_on(self) -> list[str]:
         """Artifacts with an outcome, sorted."""
         return sorted(self._by_artifact)
-
-    def artifacts_near(self, intents: Iterable[str]) -> list[str]:
-        """Artifacts that have or had a vote in one of these intents, sorted."""
-        wanted = set(intents)
-        if self.same.survivors("intent"):
-            wanted |= {merged for merged, into in self.same.survivors("intent").items() if into in wanted}
-        return sorted({artifact for intent in wanted for artifact in self._by_intent.get(intent, ())})
 
     def deliveries(self) -> Counter[tuple[str, str, str]]:
         """Delivering searches per (intent, capability URI, artifact), merges resolved."""

@@ -253,12 +253,14 @@ class EvaluateResponse(Document):
     """The answer of `evaluate search`: by set and by group (all, seen, unseen); an absent set is null.
 
     In `sets.different` the rejected artifact's own domain, the label that judges, is hidden from the engine; with it,
-    `different_with_domain` is a ceiling and no result.
+    `different_with_domain` is a ceiling and no result. `controls` says what the log gives with its labels shuffled,
+    by its popularity alone, and without near-duplicates of the queries.
     """
 
     sets: dict[str, dict[Literal["all", "seen", "unseen"], Measures] | None]
     paired: dict[str, dict[Literal["all", "seen", "unseen"], Difference] | None]
     different_with_domain: dict[Literal["all", "seen", "unseen"], Measures] | None = None
+    controls: dict[str, dict[Literal["all", "seen", "unseen"], Measures]] | None = None
 
 
 class Health(Document):

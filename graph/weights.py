@@ -6,7 +6,7 @@ The formulas, their sources and the proof of the bound on one actor: `docs/formu
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,6 @@ from graph.constants import (
     EXAMINATION_FLOOR,
     HALF_LIFE_DAYS,
     OUTCOME_VALUE,
-    SHRINK_ACTORS,
     SUCCESS_INTERVAL_LEVEL,
 )
 from graph.match_graph import Fold, Vote
@@ -153,38 +152,6 @@ def support(fold: Fold, as_of_us: int) -> dict[tuple[str, str], Support]:
         for weighed in votes:
             groups.setdefault((weighed.vote.intent, artifact), []).append(weighed)
     return {key: add_up(votes) for key, votes in sorted(groups.items())}
-
-
-def neighbour_votes(fold: Fold, similarities: Mapping[str, float], as_of_us: int) -> dict[str, float]:
-    """V(a) of every artifact with a vote in a neighbouring intent: Σ sᵢ · W(i, a) / (k + `SHRINK_ACTORS`), in (-1, 1).
-
-    k counts the distinct actors with a vote on the artifact in the neighbouring intents, each once. Adding or
-    removing one actor changes V by at most 1 / (1 + `SHRINK_ACTORS`), whatever the others did (docs/formulas.md).
-
-    Parameters
-    ----------
-    fold : Fold
-        All counts: the actor cap needs an artifact's votes in the other intents too.
-    similarities : mapping
-        Weight of each neighbouring intent, 0 to 1; they need not add up to anything.
-    as_of_us : int
-        The moment of weighing, microseconds since 1970 UTC.
-
-    Raises
-    ------
-    ValueError
-        A similarity is outside 0 to 1, for which the bound does not hold.
-    """
-    outside = [intent for intent, similarity in similarities.items() if not 0.0 <= similarity <= 1.0]
-    if outside:
-        raise ValueError(f"similarity of intent {min(outside)} is {similarities[min(outside)]}: give 0 to 1")
-    found = {}
-    for artifact in fold.artifacts_near(similarities):
-        near = [v for v in weigh_votes(fold.votes_on(artifact), as_of_us) if v.vote.intent in similarities]
-        if near:
-            total = exact_sum(similarities[v.vote.intent] * v.weight for v in near)
-            found[artifact] = total / (len({v.vote.actor for v in near}) + SHRINK_ACTORS)
-    return found
 
 
 def selecting_actors(votes: Iterable[WeighedVote]) -> float:

@@ -85,7 +85,6 @@ class Engine:
             chosen.encoder, threads=chosen.threads, home=home.path, runtime=chosen.encoder_runtime
         )
         self.snapshot: Snapshot = open_snapshot(home.snapshots, encoder=self.encoder.info)
-        self.memory = Memory(home, self.encoder.info.digest)
         self.artifacts = ArtifactCache()
         self._ranks, self._facts = RankCache(home), FactsCache()
         self.lock = threading.RLock()
@@ -96,6 +95,8 @@ class Engine:
         self._jobs: Jobs | None = None
         self._owners = np.array([position[row.artifact] for row in self.snapshot.rows], np.int64)
         self._texts = Texts(self._artifacts, self._owners)
+        main = self.snapshot.vectors_of(self._texts.first)
+        self.memory = Memory(home, self.encoder.info.digest, self._numbers, main)
         self.names = NameIndex((row.artifact, row.slug, row.name) for row in self.snapshot.rows)
         self._named = lru_cache(maxsize=_NAMED_KEPT)(lambda text: self.names.find(text, self.snapshot.knows))
 
@@ -120,18 +121,15 @@ class Engine:
         parts : sequence of str
             Which of dense, lexical, graph, name to add up.
         """
-        dense = self.snapshot.cosines(vector) if "dense" in parts else None
+        cosines = self.snapshot.cosines(vector)
+        dense = cosines if "dense" in parts else None
         lexical = self.snapshot.lexical(text) if "lexical" in parts else None
-        votes = self._votes(vector, now_us() if as_of_us is None else as_of_us) if "graph" in parts else None
+        said = None
+        if "graph" in parts:
+            moment = now_us() if as_of_us is None else as_of_us
+            said = self.memory.confirmed.part(vector, cosines[self._texts.first], text, moment)
         named = self.find_named(text).artifacts if "name" in parts else frozenset()
-        return fuse(self._texts, dense, lexical, votes, [self._numbers[artifact] for artifact in named])
-
-    def _votes(self, vector: NDArray[np.float32], as_of_us: int) -> NDArray[np.float64]:
-        votes = np.zeros(len(self._artifacts))
-        for artifact, vote in self.memory.votes(vector, as_of_us).items():
-            if artifact in self._numbers:
-                votes[self._numbers[artifact]] = vote
-        return votes
+        return fuse(self._texts, dense, lexical, said, [self._numbers[artifact] for artifact in named])
 
     def jobs(self, connection: Connection) -> Jobs:
         """The jobs of the snapshot's artifacts, read once."""
@@ -156,7 +154,10 @@ class Engine:
     def vector_of(self, text: str) -> NDArray[np.float32]:
         """The vector of a text, float32 of shape (dimension,), normalised; from the store where it is kept."""
         with self.home.store.reading() as connection:
-            kept = catalogue.load_vector(connection, self.encoder.info.digest, catalogue.vector_key(text))
+            return self._vector(connection, text)
+
+    def _vector(self, connection: Connection, text: str) -> NDArray[np.float32]:
+        kept = catalogue.load_vector(connection, self.encoder.info.digest, catalogue.vector_key(text))
         return self.encoder.encode([text])[0] if kept is None else kept
 
     def search(self, request: SearchRequest) -> SearchResponse:
@@ -173,8 +174,8 @@ class Engine:
         query = replace(query, words=understanding.words)
         asked = widened(request, understanding)
         with self.lock:
-            vector = self.vector_of(query.searched)
             with self.home.store.reading() as connection:
+                vector = self._vector(connection, query.searched)
                 moment = self.memory.moment(connection)
                 chosen = self._choose(connection, query, vector, asked, moment, understanding)
             chosen = replace(chosen, understanding=understanding)
@@ -214,7 +215,7 @@ class Engine:
         judge = Judge(self.snapshot.calibration, named)
         fit = judge.of_all(scored) if asks_words else Fit(True, None)
         if not fit.fits:
-            nearest = self.snapshot.rows[int(scored.rows[scored.parts["dense"].argmax()])].slug
+            nearest = self.snapshot.rows[scored.row_of(int(scored.parts["dense"].argmax()))].slug
             return Chosen((), abstained=True, message=nothing_fits(nearest), confidence=fit.confidence)
         sieve = Sieve(connection, self.artifacts, self.snapshot, request, moment.time_us)
         sifted = sieve.sift(scored)

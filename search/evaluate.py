@@ -13,19 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from graph.digest import text_digest
 from graph.errors import QueryError, SourceError
-from graph.events import Actor, CatalogueEvent, Delivered, OutcomeEvent, SearchEvent, new_id, now_us
+from graph.events import CatalogueEvent, now_us
 from graph.home import Home, open_home
 from graph.settings import Settings
-from graph.store import catalogue, log
+from graph.store import log
 from indexer.pipeline import build, ingest
 from indexer.progress import OnProgress, Progress, silent
-from inference.embedder import Encoder, open_encoder
+from inference.embedder import open_encoder
+from search.controls import add_popularity, shuffle_labels, without_near_duplicates
 from search.different.measure import Case, rank_cases
 from search.engine import Engine
-from search.intents import assign_intent
 from search.ir_metrics import Estimate, mean_with_interval, ndcg, precision, recall, reciprocal_rank
+from search.logged import Judged, log_lines, remember_only, write_log
 from search.query import read_query
 
 SETS: Final = {
@@ -35,18 +35,6 @@ SETS: Final = {
     "graph": ("dense", "lexical", "graph"),
 }
 _DEPTH: Final = 10
-_LOG_BATCH: Final = 500
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One line of a queries, log or different file."""
-
-    qid: str
-    text: str
-    rel: frozenset[str]
-    reject: str | None = None
-    phrase: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,20 +48,26 @@ class EvaluateFiles:
 
 
 @dataclass
-class _Scores:
+class Scores:
     """Per measure, one value per query."""
 
     values: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, ranked: Sequence[str], rel: frozenset[str]) -> None:
+        """Measure one query's ranking, best first."""
         found = {"ndcg@10": ndcg(ranked, rel), "mrr@10": reciprocal_rank(ranked, rel)}
         found |= {f"recall@{k}": recall(ranked, rel, k) for k in (1, 5, 10)}
         for name, value in found.items():
             self.values.setdefault(name, []).append(value)
 
 
-def evaluate_search(settings: Settings, files: EvaluateFiles, on_progress: OnProgress = silent) -> dict[str, Any]:
+def evaluate_search(
+    settings: Settings, files: EvaluateFiles, on_progress: OnProgress = silent, *, controls: bool = False
+) -> dict[str, Any]:
     """The measures of every set, all, seen and unseen, and their paired differences, as one JSON document.
+
+    With `controls` and a log, also what the log's labels shuffled, its popularity alone, and the log without
+    near-duplicates of the queries would give (`search.controls`).
 
     Abstained queries are ranked all the same; exploration is off; no user's home is touched. Equal scores (a query
     without a word that BM25 knows scores 0 everywhere) are ranked in the order of the catalogue file.
@@ -90,13 +84,20 @@ def evaluate_search(settings: Settings, files: EvaluateFiles, on_progress: OnPro
         own = settings.model_copy(update={"home": Path(folder), "database_url": None})
         home = open_home(own, throw_away=True)
         try:
-            return _evaluate(home, files, queries, logged, cases, on_progress)
+            return _evaluate(home, files, queries, logged, cases, on_progress, controls=controls)
         finally:
             home.close()
 
 
 def _evaluate(
-    home: Home, files: EvaluateFiles, queries: list[Judged], logged: list[Judged], cases: list[Judged], tell: OnProgress
+    home: Home,
+    files: EvaluateFiles,
+    queries: list[Judged],
+    logged: list[Judged],
+    cases: list[Judged],
+    tell: OnProgress,
+    *,
+    controls: bool,
 ) -> dict[str, Any]:
     chosen = home.settings
     encoder = open_encoder(chosen.encoder, threads=chosen.threads, home=home.path, runtime=chosen.encoder_runtime)
@@ -107,13 +108,13 @@ def _evaluate(
     engine = Engine(home, encoder)
     vectors = _encode(engine, [read_query(judged.text).text for judged in (*queries, *logged)], tell)
     if logged:
-        _write_log(home, encoder, logged, vectors)
+        write_log(home, encoder.info.digest, log_lines(logged, vectors, encoder.info.digest, now_us()))
     names = [name for name in SETS if logged or name != "graph"]
-    scores = _rank_all(engine, queries, vectors, names, tell)
+    scores = rank_all(engine, queries, vectors, names, tell)
     seen_ids = frozenset().union(*(judged.rel for judged in logged)) if logged else frozenset()
     seen = np.array([bool(judged.rel & seen_ids) for judged in queries], bool)
     pairs = [("hybrid", "dense"), ("hybrid", "lexical"), ("graph", "hybrid")]
-    return {
+    found: dict[str, Any] = {
         "sets": {
             **{name: _measures(scores[name], seen) if name in scores else None for name in SETS},
             "learned": None,
@@ -124,7 +125,31 @@ def _evaluate(
             for one, other in pairs
         },
         "different_with_domain": _different(engine, cases, seen_ids, tell, hide_domain=False) if cases else None,
+        "controls": None,
     }
+    if controls and logged:
+        tried = _controls(engine, queries, logged, vectors, tell)
+        found["controls"] = {name: _measures(each, seen) for name, each in tried.items()}
+        found["paired"] |= {f"{name}-hybrid": _paired(each, scores["hybrid"], seen) for name, each in tried.items()}
+    return found
+
+
+def _controls(
+    engine: Engine,
+    queries: list[Judged],
+    logged: list[Judged],
+    vectors: dict[str, NDArray[np.float32]],
+    tell: OnProgress,
+) -> dict[str, Scores]:
+    found = {"popularity": rank_all(engine, queries, vectors, ["hybrid"], tell, popularity=logged)["hybrid"]}
+    others = {
+        "shuffled": shuffle_labels(logged),
+        "without_near_duplicates": without_near_duplicates(logged, queries, vectors),
+    }
+    for name, lines in others.items():
+        remember_only(engine, log_lines(lines, vectors, engine.encoder.info.digest, now_us()))
+        found[name] = rank_all(engine, queries, vectors, ["graph"], tell)["graph"]
+    return found
 
 
 def read_judged(file: Path) -> Iterator[Judged]:
@@ -169,60 +194,35 @@ def _encode(engine: Engine, texts: Sequence[str], tell: OnProgress) -> dict[str,
     return dict(zip(unique, vectors, strict=True))
 
 
-def _write_log(home: Home, encoder: Encoder, logged: Sequence[Judged], vectors: dict[str, NDArray[np.float32]]) -> None:
-    """Each line as one search by a distinct actor, with a success at position 1, in line order."""
-    start = now_us() - len(logged)
-    ids: list[str] = []
-    known = np.zeros((len(logged), encoder.info.dimension), np.float32)
-    for first in range(0, len(logged), _LOG_BATCH):
-        events: list[SearchEvent | OutcomeEvent] = []
-        with home.store.writing() as connection:
-            for number, judged in enumerate(logged[first : first + _LOG_BATCH], start=first):
-                text = read_query(judged.text).text
-                key, vector = catalogue.vector_key(text), vectors[text]
-                intent = assign_intent(vector, text_digest(key + encoder.info.digest), ids, known[: len(ids)])
-                if intent.new:
-                    known[len(ids)] = vector
-                    ids.append(intent.id)
-                    catalogue.save_intent(connection, intent.id, encoder.info.digest, key, start + number)
-                    catalogue.save_vectors(connection, encoder.info.digest, {key: vector})
-                events += _confirmed(judged, text, intent.id, start + number, number)
-            log.append_events(connection, events)
-
-
-def _confirmed(judged: Judged, text: str, intent: str, time_us: int, number: int) -> list[SearchEvent | OutcomeEvent]:
-    actor, search = Actor(id=f"log-{number}"), new_id("se")
-    delivered = tuple(Delivered(artifact=artifact, position=1, score=0.0) for artifact in sorted(judged.rel))
-    made: list[SearchEvent | OutcomeEvent] = [
-        SearchEvent(
-            id=search, root=search, time_us=time_us, operation="search", origin="import", actor=actor, query=text,
-            intent=intent, limit=max(1, len(delivered)), results=delivered,
-        )
-    ]  # fmt: skip
-    made += [
-        OutcomeEvent(
-            id=new_id("oc"), time_us=time_us, search=search, artifact=result.artifact, outcome="success",
-            actor=actor, origin="import", intent=intent, position=1,
-        )
-        for result in delivered
-    ]  # fmt: skip
-    return made
-
-
-def _rank_all(
+def rank_all(
     engine: Engine, queries: Sequence[Judged], vectors: dict[str, NDArray[np.float32]], names: Sequence[str],
-    tell: OnProgress,
-) -> dict[str, _Scores]:  # fmt: skip
+    tell: OnProgress = silent, *, popularity: Sequence[Judged] = (),
+) -> dict[str, Scores]:  # fmt: skip
+    """The measures of every query in these sets of parts, by the engine's own scores.
+
+    Parameters
+    ----------
+    engine
+        Of a throw-away home made from a catalogue file.
+    vectors
+        By text, float32 (dimension,), normalised.
+    names
+        Of `SETS`.
+    popularity
+        Log lines whose popularity is added to every set, for the control.
+    """
     with engine.home.store.reading() as connection:
         engine.memory.refresh(connection)
         added = _catalogue_order(connection)
-    scores = {name: _Scores() for name in names}
+    scores = {name: Scores() for name in names}
     as_of = now_us()
     places: NDArray[np.int64] | None = None
     for number, judged in enumerate(queries, start=1):
         text = read_query(judged.text).text
         for name in names:
             scored = engine.score(text, vectors[text], parts=SETS[name], as_of_us=as_of)
+            if popularity:
+                scored = add_popularity(scored, popularity)
             if places is None:
                 places = np.array([added[artifact] for artifact in scored.artifacts], np.int64)
             first = np.lexsort((places, -scored.total))[:_DEPTH]
@@ -244,7 +244,7 @@ def _catalogue_order(connection: Connection) -> dict[str, int]:
 def _different(
     engine: Engine, cases: Sequence[Judged], seen_ids: frozenset[str], tell: OnProgress, *, hide_domain: bool = True
 ) -> dict[str, Any]:
-    found = _Scores()
+    found = Scores()
     extra: dict[str, list[float]] = {"p@1": [], "p@5": [], "rejected_in_top5": []}
     asked = [Case(case.qid, case.text, case.reject or "", case.phrase) for case in cases]
     for case, ranked in zip(cases, rank_cases(engine, asked, tell, hide_domain=hide_domain), strict=True):
@@ -260,7 +260,7 @@ def _groups(seen: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
     return {"all": np.ones_like(seen), "seen": seen, "unseen": ~seen}
 
 
-def _measures(scores: _Scores, seen: NDArray[np.bool_]) -> dict[str, Any]:
+def _measures(scores: Scores, seen: NDArray[np.bool_]) -> dict[str, Any]:
     document: dict[str, Any] = {}
     for group, mask in _groups(seen).items():
         part = {name: _json(mean_with_interval(np.array(values)[mask])) for name, values in scores.values.items()}
@@ -268,7 +268,7 @@ def _measures(scores: _Scores, seen: NDArray[np.bool_]) -> dict[str, Any]:
     return document
 
 
-def _paired(one: _Scores, other: _Scores, seen: NDArray[np.bool_]) -> dict[str, Any]:
+def _paired(one: Scores, other: Scores, seen: NDArray[np.bool_]) -> dict[str, Any]:
     difference = np.array(one.values["ndcg@10"]) - np.array(other.values["ndcg@10"])
     document: dict[str, Any] = {}
     for group, mask in _groups(seen).items():

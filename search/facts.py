@@ -60,14 +60,17 @@ class ArtifactFacts:
 
 def read_facts(connection: Connection, artifacts: Sequence[Artifact]) -> dict[str, ArtifactFacts]:
     """Facts of artifacts by id; a claim whose evidence is stale has the flag `stale`."""
-    now = present()
-    found = {}
+    now, found = present(), {}
+    claims: dict[str, list[Claim]] = {}
+    for claim in catalogue.stated_claims_of(connection, [artifact.id for artifact in artifacts]):
+        claims.setdefault(claim.artifact, []).append(claim)
+    with_evidence = artifacts_with_evidence(connection, [artifact.id for artifact in artifacts])
     for artifact in artifacts:
-        deciding = deciding_evidence(connection, artifact.id)
+        deciding = deciding_evidence(connection, artifact.id) if artifact.id in with_evidence else {}
         digest = _newest_digest(deciding)
-        claims = catalogue.stated_claims(connection, artifact.id)
         found[artifact.id] = ArtifactFacts(
-            artifact, tuple(_report(claim, deciding.get(claim.id), now, digest) for claim in claims)
+            artifact,
+            tuple(_report(claim, deciding.get(claim.id), now, digest) for claim in claims.get(artifact.id, ())),
         )
     return found
 
@@ -101,21 +104,22 @@ class Candidates:
         """An artifact to be judged."""
         return Candidate(artifact, self._reports(artifact), self._observed)
 
-    def _has_evidence(self, artifact: str) -> bool:
+    def has_evidence(self, artifact: str) -> bool:
+        """Whether anything was recorded about an artifact."""
         if self._with_evidence is None:
             self._with_evidence = artifacts_with_evidence(self._connection)
         return artifact in self._with_evidence
 
     def _reports(self, artifact: Artifact) -> Callable[[str], Sequence[ClaimReport]]:
         def read(_: str) -> Sequence[ClaimReport]:
-            if not self._has_evidence(artifact.id):
+            if not self.has_evidence(artifact.id):
                 return [report_claim(claim, None) for claim in artifact.claims]
             return read_facts(self._connection, [artifact])[artifact.id].claims
 
         return read
 
     def _observed(self, artifact: str) -> Sequence[Evidence]:
-        return observations(self._connection, artifact) if self._has_evidence(artifact) else ()
+        return observations(self._connection, artifact) if self.has_evidence(artifact) else ()
 
 
 def _report(claim: Claim, record: Evidence | None, now: Present, digest: str | None) -> ClaimReport:

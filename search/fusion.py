@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.constants import LEXICAL_WEIGHT, VOTE_LEAST_SIMILARITY, VOTE_TEMPERATURE, VOTE_WEIGHT
+from graph.constants import LEXICAL_WEIGHT
 from search.ranking import Ranking
 
-NAME_BONUS: Final = 1.0
-"""Added where the query is an artifact's name: an exact name comes first."""
+NAME_BONUS: Final = 2.0
+"""Added where the query is an artifact's name: an exact name comes first, whatever was confirmed of others."""
 PARTS: Final = ("dense", "lexical", "graph", "name")
 
 
@@ -25,6 +26,11 @@ class Texts:
         Artifact ids, sorted, each once.
     owners : ndarray
         Shape (rows,), int64: the number of each row's artifact; every artifact has a row.
+
+    Attributes
+    ----------
+    first : ndarray
+        Shape (artifacts,), int64: the first row of each, that of its main text.
     """
 
     def __init__(self, artifacts: Sequence[str], owners: NDArray[np.int64]) -> None:
@@ -32,49 +38,35 @@ class Texts:
         self._rows = np.argsort(owners, kind="stable").astype(np.int64)
         self._counts = np.bincount(owners, minlength=len(artifacts))
         self._starts = np.concatenate([[0], np.cumsum(self._counts)[:-1]]) if len(artifacts) else np.zeros(0, np.int64)
-        self._places = np.arange(len(owners))
+        self._in_order = bool((self._rows == np.arange(len(owners))).all())
+        self.first: NDArray[np.int64] = self._rows[self._starts]
 
     def best(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """The largest value of each artifact's rows, float32 (artifacts,); `values` has shape (rows,)."""
         if not len(self.artifacts):
             return np.zeros(0, np.float32)
-        return np.asarray(np.maximum.reduceat(values[self._rows], self._starts))
+        return np.asarray(np.maximum.reduceat(self._by_owner(values), self._starts))
 
-    def best_rows(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
-        """The row of the largest value of each artifact, int64 (artifacts,); the first row where values tie."""
-        if not len(self.artifacts):
-            return np.zeros(0, np.int64)
-        sorted_values = values[self._rows]
-        largest = np.repeat(np.maximum.reduceat(sorted_values, self._starts), self._counts)
-        places = np.where(sorted_values == largest, self._places, len(values))
-        return self._rows[np.minimum.reduceat(places, self._starts)]
+    def best_row(self, values: NDArray[np.float32], number: int) -> int:
+        """The row of the largest value of one artifact; the first row where values tie."""
+        start = int(self._starts[number])
+        rows = self._rows[start : start + int(self._counts[number])]
+        return int(rows[np.argmax(values[rows])])
 
-
-def vote_weights(cosines: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The intents near a query, int64 (k,), and their weights exp((cosine - 1) / temperature), float64 (k,) in (0, 1].
-
-    All of them, however many: a cut after the nearest few would let one actor push others' intents out, and the
-    bound on one actor (docs/formulas.md) would not hold.
-
-    Parameters
-    ----------
-    cosines : ndarray
-        Shape (intents,), float32: the cosine of the query with each intent.
-    """
-    near = np.flatnonzero(cosines >= VOTE_LEAST_SIMILARITY).astype(np.int64)
-    return near, np.exp((np.minimum(cosines[near], 1.0) - 1.0) / VOTE_TEMPERATURE).astype(np.float64)
+    def _by_owner(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return values if self._in_order else values[self._rows]
 
 
 def fuse(
     texts: Texts,
     dense: NDArray[np.float32] | None,
     lexical: NDArray[np.float32] | None,
-    votes: NDArray[np.float64] | None = None,
+    said: NDArray[np.float64] | None = None,
     named: Collection[int] = (),
 ) -> Ranking:
     """All artifacts with their fused score, best first, ties by id.
 
-    Score = cosine of the best row + 0.3 · BM25 of the best row / largest BM25 + 0.4 · votes + 1 if named.
+    Score = cosine of the best row + 0.3 · BM25 of the best row / largest BM25 + what the log says + 2 if named.
 
     Parameters
     ----------
@@ -82,14 +74,14 @@ def fuse(
         The artifacts and their rows.
     dense, lexical : ndarray or None
         Shape (rows,), cosine and BM25 of every row; None leaves the part out. One of the two must be given.
-    votes : ndarray, optional
-        Shape (artifacts,), float64: votes of the nearest intents, at most 1 in size; none count 0.
+    said : ndarray, optional
+        Shape (artifacts,), float64: what the log says (`search.log_score`); none count 0.
     named : collection of int
         Numbers of the artifacts whose name is the query.
     """
     zeros = np.zeros(len(texts.artifacts))
-    rows = texts.best_rows(dense if dense is not None else _given(lexical))
-    cosine = zeros if dense is None else dense[rows].astype(np.float64)
+    judged = dense if dense is not None else _given(lexical)
+    cosine = zeros if dense is None else texts.best(dense).astype(np.float64)
     words = zeros
     if lexical is not None:
         best = texts.best(lexical).astype(np.float64)
@@ -97,8 +89,9 @@ def fuse(
         words = weight * best / best.max() if best.any() else zeros
     name_part = zeros.copy()
     name_part[list(named)] = NAME_BONUS
-    graph_part = zeros if votes is None else VOTE_WEIGHT * votes
-    return Ranking(texts.artifacts, rows, {"dense": cosine, "lexical": words, "graph": graph_part, "name": name_part})
+    graph_part = zeros if said is None else said
+    parts = {"dense": cosine, "lexical": words, "graph": graph_part, "name": name_part}
+    return Ranking(texts.artifacts, partial(texts.best_row, judged), parts)
 
 
 def _given(values: NDArray[np.float32] | None) -> NDArray[np.float32]:

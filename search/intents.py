@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graph.constants import INTENT_SIMILARITY
 from graph.digest import text_digest
-from graph.vote_table import Column
 from indexer.vectors import inner_products
-from search.fusion import vote_weights
+from search.columns import Column
+
+_BLOCK: Final = 8_192
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,17 @@ class AssignedIntent:
 
 
 def assign_intent(
-    vector: NDArray[np.float32], vector_key: str, intents: Sequence[str], vectors: NDArray[np.float32]
+    vector: NDArray[np.float32],
+    vector_key: str,
+    intents: Sequence[str],
+    vectors: NDArray[np.float32],
+    near: NDArray[np.int64] | None = None,
 ) -> AssignedIntent:
     """The nearest known intent if its cosine is at least `INTENT_SIMILARITY`, else a new one.
 
-    A new id is a digest of the founding query's vector key, so the same first query founds the same intent.
+    A new id is a digest of the founding query's vector key, so the same first query founds the same intent. The
+    products in single precision only choose whom to compare: what decides is rounded once, so that one query at a time
+    and many at once (`near_intents`) give the same.
 
     Parameters
     ----------
@@ -40,15 +49,14 @@ def assign_intent(
         Known ids, in the order of the rows of `vectors`; ties go to the first.
     vectors : ndarray
         Shape (intents, dimension), normalised.
+    near : ndarray, optional
+        Ascending rows among which the nearest is, if it is near enough: what `near_intents` gives; default all.
     """
-    return _assign(vector_key, intents, vectors @ vector if len(intents) else np.zeros(0, np.float32))
-
-
-def _assign(vector_key: str, intents: Sequence[str], cosines: NDArray[np.float32]) -> AssignedIntent:
     if len(intents):
-        nearest = int(np.argmax(cosines))
-        if cosines[nearest] >= INTENT_SIMILARITY:
-            return AssignedIntent(intents[nearest], new=False)
+        rows = near_intents(vector[None, :], vectors)[0] if near is None else near
+        cosines = [_cosine(vector, vectors[row]) for row in rows]
+        if cosines and max(cosines) >= INTENT_SIMILARITY:
+            return AssignedIntent(intents[int(rows[cosines.index(max(cosines))])], new=False)
     return AssignedIntent("in_" + text_digest(vector_key)[:16], new=True)
 
 
@@ -66,6 +74,18 @@ class KnownIntents:
 
     def __contains__(self, intent: object) -> bool:
         return intent in self._numbers
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """The vectors, float32 (intents, dimension), in the order of `ids`; a view."""
+        return self._vectors.values
+
+    def places(self, intents: Iterable[str]) -> NDArray[np.int64]:
+        """The places of known intents in `ids`, int64."""
+        return np.array([self._numbers[intent] for intent in intents], np.int64)
 
     def add(self, intent: str, vector: NDArray[np.float32]) -> None:
         """Add an intent, if it is not known."""
@@ -87,9 +107,35 @@ class KnownIntents:
 
     def assign(self, vector: NDArray[np.float32], vector_key: str) -> AssignedIntent:
         """The intent of a query; see `assign_intent`."""
-        return _assign(vector_key, self.ids, self.cosines(vector))
+        near = np.flatnonzero(self.cosines(vector) >= _least(len(vector)))
+        return assign_intent(vector, vector_key, self.ids, self._vectors.values, near)
 
-    def near(self, vector: NDArray[np.float32]) -> tuple[list[str], NDArray[np.float64]]:
-        """Ids of the intents near a query, and the weights with which they vote; see `vote_weights`."""
-        places, weights = vote_weights(self.cosines(vector))
-        return [self.ids[place] for place in places.tolist()], weights
+
+def near_intents(queries: NDArray[np.float32], vectors: NDArray[np.float32]) -> list[NDArray[np.int64]]:
+    """For each query the rows that may be at least `INTENT_SIMILARITY` near, ascending int64; none is left out.
+
+    Parameters
+    ----------
+    queries, vectors : ndarray
+        Shapes (queries, dimension) and (intents, dimension), float32, normalised.
+    """
+    least = _least(queries.shape[1])
+    found: list[list[NDArray[np.int64]]] = [[] for _ in queries]
+    for start in range(0, len(vectors), _BLOCK):
+        near, rows = np.nonzero(queries @ vectors[start : start + _BLOCK].T >= least)
+        for query in np.unique(near):
+            found[query].append(rows[near == query] + start)
+    return [np.concatenate(each) if each else np.zeros(0, np.int64) for each in found]
+
+
+def _least(dimension: int) -> float:
+    """What a single-precision product must be at least where the exact one may be `INTENT_SIMILARITY`.
+
+    A product of so many single-precision terms, whatever their order, is off by less (Higham 2002, section 3.1).
+    """
+    return INTENT_SIMILARITY - dimension * 2.0**-23
+
+
+def _cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """The product of two normalised vectors, rounded once: single-precision products are exact in double precision."""
+    return math.fsum((one.astype(np.float64) * other).tolist())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,15 +12,14 @@ from sqlalchemy import Connection
 
 from graph.digest import text_digest
 from graph.errors import QueryError
-from graph.events import Delivered, Operation, SearchEvent, new_id, now_us
+from graph.events import Delivered, Operation, OutcomeEvent, SearchEvent, new_id, now_us
 from graph.home import Home
 from graph.match_graph import Fold
 from graph.policy import Policy
 from graph.store import catalogue, log
 from graph.store.stamp import Stamp, read_stamp
-from graph.vote_table import VoteTable
+from search.confirmed import Confirmed
 from search.explore import Slot
-from search.intents import KnownIntents
 from search.outcomes import Caller
 from search.query import Query, Where
 from search.ranking import Scored
@@ -82,15 +81,20 @@ class Delivery:
 
 
 class Memory:
-    """The folded log and the intents of one encoder, kept up with the store."""
+    """The folded log and the intents of one encoder, kept up with the store, for the artifacts of one index.
 
-    def __init__(self, home: Home, encoder: str) -> None:
+    Parameters
+    ----------
+    numbers, own
+        The artifacts and their vectors, as in `Confirmed`.
+    """
+
+    def __init__(self, home: Home, encoder: str, numbers: Mapping[str, int], own: NDArray[np.float32]) -> None:
         self._home, self._encoder = home, encoder
         self.fold = Fold()
         self.stamp = Stamp(-1, None, None, 0)
         """What the store had when it was looked at last."""
-        self._table = VoteTable()
-        self._intents = KnownIntents([], np.zeros((0, 0), np.float32))
+        self.confirmed = Confirmed(numbers, own)
 
     def moment(self, connection: Connection) -> Moment:
         """Now, after taking in what other processes wrote."""
@@ -102,7 +106,7 @@ class Memory:
         is_near = 0 <= known <= now.seq <= known + _MOST_NEW
         if now.seq != known and not (is_near and self._catch_up(connection, known)):
             self.fold = log.read_fold(connection)
-            self._intents = KnownIntents(*catalogue.intent_vectors(connection, self._encoder))
+            self.confirmed.load(self.fold, *catalogue.intent_vectors(connection, self._encoder))
         self.stamp = now
         return now.seq
 
@@ -110,30 +114,27 @@ class Memory:
         """Whether the events after a number could be taken in one by one; else everything is to be read anew."""
         events = list(log.read_events(connection, since_seq=seq))
         named = {event.intent for event in events if isinstance(event, SearchEvent) and event.intent}
-        new = sorted(intent for intent in named if intent not in self._intents)
+        new = sorted(intent for intent in named if intent not in self.confirmed.searches)
         founded = catalogue.vectors_of_intents(connection, self._encoder, new)
         if not log.take_in(connection, self.fold, events):
             return False
         for intent, vector in founded:
-            self._intents.add(intent, vector)
+            self.confirmed.searches.add(intent, vector)
+        counts_synthetic = log.is_throw_away(connection)
+        for event in events:
+            if isinstance(event, SearchEvent):
+                self._hear(event, counts_synthetic=counts_synthetic)
+            elif isinstance(event, OutcomeEvent):
+                self.confirmed.touch(self.fold.same.resolve("artifact", event.artifact), event.time_us)
         return True
 
-    def votes(self, vector: NDArray[np.float32], as_of_us: int) -> dict[str, float]:
-        """Votes of the intents nearest to a query's vector, by artifact, in (-1, 1).
-
-        Parameters
-        ----------
-        vector : ndarray
-            Shape (dimension,), float32, normalised.
-        as_of_us : int
-            The time at which outcomes are weighed.
-        """
-        if not self.fold.votes:
-            return {}
-        self._table.follow(self.fold)
-        found = self._table.near(*self._intents.near(vector), as_of_us)
-        ids = self._table.ids
-        return {ids[number]: float(found[number]) for number in np.flatnonzero(found).tolist()}
+    def _hear(self, event: SearchEvent, *, counts_synthetic: bool) -> None:
+        """The query of a search that the fold counts."""
+        is_counted = not event.abstained and (counts_synthetic or not event.synthetic)
+        if is_counted and event.root == event.id and event.intent:
+            resolve = self.fold.same.resolve
+            intent, actor = resolve("intent", event.intent), resolve("actor", event.actor.id)
+            self.confirmed.searches.hear([(intent, event.query, actor)])
 
     def record(
         self, request: SearchRequest, query: Query, vector: NDArray[np.float32], delivery: Delivery
@@ -150,7 +151,7 @@ class Memory:
             counts_synthetic = log.is_throw_away(connection)
             time_us, key = delivery.moment.time_us, catalogue.vector_key(query.searched)
             vector_key = text_digest(key + self._encoder)
-            intent = self._intents.assign(vector, vector_key)
+            intent = self.confirmed.searches.assign(vector, vector_key)
             event = _event(connection, request, query, delivery, intent.id, vector_key)
             founds = intent.new and (counts_synthetic or not event.synthetic)  # what is not counted founds no intent
             if counts_synthetic or not event.synthetic:
@@ -160,7 +161,8 @@ class Memory:
             seq = log.append_events(connection, [event])
         self.fold.apply(event, count_synthetic=counts_synthetic)
         if founds:
-            self._intents.add(intent.id, vector)
+            self.confirmed.searches.add(intent.id, vector)
+        self._hear(event, counts_synthetic=counts_synthetic)
         self.stamp = replace(self.stamp, seq=seq)
         return event, seq
 

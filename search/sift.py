@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Final
 
 from sqlalchemy import Connection
@@ -16,7 +17,7 @@ from graph.store.evidence import deciding_evidence
 from indexer.snapshot import Snapshot
 from search.artifact_cache import ArtifactCache
 from search.copies import is_copy
-from search.facts import Candidates
+from search.facts import Candidates, read_facts
 from search.memory import SearchRequest
 from search.query import holds
 from search.ranking import Ranking, Scored
@@ -52,7 +53,7 @@ class Sieve:
         """The first that satisfy everything, up to the page's end; at least 50 where there are so many.
 
         However short the page: what is explored is drawn from the first 50. What is unknown is counted up to the end
-        of the page.
+        of the page. Among equally relevant ones, of one printed score, what is verified comes first.
         """
         request, found, candidates = self.request, Sifted(), Candidates(self.connection)
         if not (request.where or request.policy or request.rejected):
@@ -61,8 +62,12 @@ class Sieve:
         end = request.offset + request.limit
         wanted = max(end, EXPLORE_DEPTH)
         for chunk in _chunks(scored, max(wanted, _CHUNK)):
+            if len(found.kept) >= wanted and printed(chunk[0].score) != printed(found.kept[-1].score):
+                break
             artifacts = self.cache.read(self.connection, [each.artifact for each in chunk])
             for each in chunk:
+                if len(found.kept) >= wanted and printed(each.score) != printed(found.kept[-1].score):
+                    break
                 artifact = artifacts[each.artifact]
                 if any(is_copy(artifact, unwanted) for unwanted in rejected):
                     continue
@@ -73,9 +78,22 @@ class Sieve:
                 if all(answers) and self._is_allowed(artifact, each):
                     found.kept.append(each)
                     found.artifacts[artifact.id] = artifact
-                    if len(found.kept) == wanted:
-                        return found
+        found.kept = self._verified_first(found, candidates)
         return found
+
+    def _verified_first(self, found: Sifted, candidates: Candidates) -> list[Scored]:
+        """The same, but within each printed score what matched is verified comes before what is only claimed."""
+
+        def is_claimed(each: Scored) -> bool:
+            artifact = found.artifacts[each.artifact]
+            capability = self.snapshot.rows[each.row].capability
+            return not (
+                candidates.has_evidence(artifact.id)
+                and read_facts(self.connection, [artifact])[artifact.id].is_verified(capability)
+            )
+
+        runs = [list(run) for _, run in groupby(found.kept, key=lambda each: printed(each.score))]
+        return [each for run in runs for each in (sorted(run, key=is_claimed) if len(run) > 1 else run)]
 
     def keeps_out(self, scored: Ranking, fits: Callable[[Scored], bool]) -> tuple[list[tuple[str, int, str]], str]:
         """Limits that alone keep out what fits: (limit, how many, slug of the best), the most first; the best of all.
@@ -113,6 +131,11 @@ class Sieve:
         return is_allowed(
             self.connection, artifact, self.snapshot.rows[candidate.row].capability, self.request.policy, self.as_of_us
         )
+
+
+def printed(score: float) -> str:
+    """A score as tables print it, three decimals: results whose scores print alike are equally relevant."""
+    return f"{score:.3f}"
 
 
 def is_allowed(

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.constants import LEXICAL_WEIGHT, VOTE_LEAST_SIMILARITY, VOTE_WEIGHT
+from graph.constants import LEXICAL_WEIGHT
 from search.fusion import Texts, fuse
-from search.intents import KnownIntents
 from search.ranking import Ranking
 
 NAMES = ["a", "b", "c"]
@@ -27,8 +26,8 @@ def test_a_score_computed_by_hand() -> None:
     scored = fuse(TEXTS, _f(0.1, 0.5, 0.4, 0.2), _f(2.0, 0.0, 4.0, 0.0), votes, [1])
     by_name = {s.artifact: s for s in scored}
     assert by_name["a"].parts == pytest.approx({"dense": 0.5, "lexical": 0.15, "graph": 0.0, "name": 0.0})
-    assert by_name["b"].score == pytest.approx(0.4 + LEXICAL_WEIGHT + 1.0)
-    assert by_name["c"].score == pytest.approx(0.2 + VOTE_WEIGHT * 0.2)
+    assert by_name["b"].score == pytest.approx(0.4 + LEXICAL_WEIGHT + 2.0)
+    assert by_name["c"].score == pytest.approx(0.2 + 0.2)
     assert [s.artifact for s in scored] == ["b", "a", "c"]
     assert by_name["a"].row == 1
 
@@ -57,7 +56,7 @@ def _plain(
         row = max(own, key=lambda r: (np.float32(dense[r]), -r))
         word = max(float(np.float32(lexical[r])) for r in own)
         words = LEXICAL_WEIGHT * word / most if most > 0 else 0.0
-        score = float(np.float32(dense[row])) + words + VOTE_WEIGHT * votes[number] + (1.0 if number in named else 0.0)
+        score = float(np.float32(dense[row])) + words + votes[number] + (2.0 if number in named else 0.0)
         found.append((f"{number:03}", row, score))
     return sorted(found, key=lambda one: (-one[2], one[0]))
 
@@ -78,7 +77,7 @@ def test_the_same_as_the_plain_definition_bit_for_bit(
 @given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=30), st.integers(-3, 32), st.integers(-3, 32))
 def test_a_ranking_is_sliced_like_a_list(values: list[float], start: int, stop: int) -> None:
     ids = [f"{number:03}" for number in range(len(values))]
-    ranking = Ranking(ids, np.arange(len(ids)), {"dense": np.array(values)})
+    ranking = Ranking(ids, lambda number: number, {"dense": np.array(values)})
     whole = sorted(zip(values, ids, strict=True), key=lambda one: (-one[0], one[1]))
     assert [s.artifact for s in ranking[start:stop]] == [name for _, name in whole[start:stop]]
     assert ranking[len(ids) - 1].artifact == ranking[-1].artifact == whole[-1][1]
@@ -95,15 +94,6 @@ def test_ties_go_by_id_and_nothing_gives_nothing() -> None:
         fuse(TEXTS, None, None)
 
 
-def test_best_rows_takes_the_first_of_equals() -> None:
-    assert TEXTS.best_rows(_f(1, 1, 0, 0)).tolist() == [0, 2, 3]
+def test_the_best_row_is_the_first_of_equals() -> None:
+    assert [TEXTS.best_row(_f(1, 1, 0, 0), number) for number in range(3)] == [0, 2, 3]
     assert TEXTS.best(_f(1, 2, 0, -1)).tolist() == [2, 0, -1]
-
-
-def test_neighbours_weigh_by_similarity_and_far_ones_not_at_all() -> None:
-    known = KnownIntents(["x", "y", "z"], np.array([[1, 0], [0.8, 0.6], [0, 1]], np.float32))
-    ids, weights = known.near(_f(1, 0))
-    assert ids == ["x", "y"]
-    assert weights == pytest.approx([1.0, float(np.exp(-0.2 / 0.1))], rel=1e-5)
-    assert VOTE_LEAST_SIMILARITY > 0
-    assert KnownIntents([], np.zeros((0, 2), np.float32)).near(_f(1, 0))[0] == []

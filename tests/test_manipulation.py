@@ -44,7 +44,7 @@ def test_the_committed_result_holds_what_is_promised(repository: Path) -> None:
     assert (found["clicks"]["events"], found["epsilon"]) == (20_000, ACTOR_EPSILON)  # a search and its click
     for name in ("clicks", "clicks_where_it_is_closest", "dismissals"):
         assert found[name]["largest_score_change"] <= ACTOR_EPSILON
-    assert found["clicks"]["largest_place_change"] <= 1
+        assert found[name]["largest_place_change"] <= 1
     crowd = found["collusion"]["crowd"]
     assert crowd["only_here"] / crowd["voters"] > 0.9 > crowd["only_here_elsewhere"]
     once, often = (found["one_against_ninety"][name] for name in ("1 of 1", "90 of 100"))

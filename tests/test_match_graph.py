@@ -83,8 +83,6 @@ def test_each_actor_search_and_artifact_has_its_own_vote() -> None:
     assert len(counts.votes) == 4
     assert {vote.actor for vote in counts.votes_on("a")} == {"local", "x"}
     assert counts.votes_on("c") == []
-    assert counts.artifacts_near(["in_1", "in_2"]) == ["a", "b"]
-    assert counts.artifacts_near(["in_2"]) == []
 
 
 @given(st.integers(0, 10_000), st.integers(0, 12))

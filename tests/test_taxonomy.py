@@ -94,6 +94,6 @@ def test_the_metric_table_is_whole() -> None:
 def test_published_constants_are_plain_and_named_once() -> None:
     rows = published_constants()
     assert [row.name for row in rows] == sorted({row.name for row in rows})
-    assert {"VOTE_WEIGHT", "RANK_WEIGHTS", "HALF_LIFE_DAYS"} <= {row.name for row in rows}
+    assert {"TURN_WEIGHT", "RANK_WEIGHTS", "HALF_LIFE_DAYS"} <= {row.name for row in rows}
     for row in rows:
         assert json.loads(json.dumps(row.value)) == row.value

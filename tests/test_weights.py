@@ -11,14 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from graph.constants import ACTOR_EPSILON, DAY_US, VOTE_WEIGHT
+from graph.constants import DAY_US
 from graph.match_graph import Fold, Vote
 from graph.weights import (
     add_up,
     decay,
     exact_sum,
     examination,
-    neighbour_votes,
     selecting_actors,
     success_rate,
     support,
@@ -125,58 +124,7 @@ def test_the_weight_is_the_product_of_its_printed_factors_and_capped(votes: list
 @given(votes_of_few, st.integers(0, 1_000))
 def test_any_order_gives_the_same_bits(votes: list[Vote], seed: int) -> None:
     shuffled = random.Random(seed).sample(votes, len(votes))
-    similar = {"in_1": 0.31, "in_2": 1.0, "in_3": 0.017}
     assert support(make_fold(votes), NOW) == support(make_fold(shuffled), NOW)
-    assert neighbour_votes(make_fold(votes), similar, NOW) == neighbour_votes(make_fold(shuffled), similar, NOW)
-
-
-# Votes of neighbouring intents ----------------------------------------------------------------------------
-def test_neighbour_votes_by_hand() -> None:
-    counts = make_fold([
-        make_vote(1), make_vote(2, actor="bob", intent="in_2"), make_vote(3, actor="cy", intent="in_9"),
-        make_vote(4, "failure", artifact="b", intent="in_2"),
-    ])  # fmt: skip
-    found = neighbour_votes(counts, {"in_1": 1.0, "in_2": 0.5, "in_7": 1.0}, NOW)
-    assert found == {"a": pytest.approx((1.0 + 0.5) / (2 + 4)), "b": pytest.approx(0.5 * -0.5 / (1 + 4))}
-    assert neighbour_votes(counts, {}, NOW) == {}
-
-
-def test_the_cap_counts_votes_in_intents_that_are_not_near_too() -> None:
-    counts = make_fold([make_vote(1), *(make_vote(n, intent="in_9") for n in range(2, 5))])
-    assert neighbour_votes(counts, {"in_1": 1.0}, NOW) == {"a": pytest.approx(0.25 / 5)}
-
-
-def test_neighbour_votes_are_the_sum_of_supports() -> None:
-    counts = make_fold([make_vote(n, actor=f"x{n % 3}", intent=f"in_{n % 2}", position=n + 1) for n in range(9)])
-    sums, similar = support(counts, NOW), {"in_0": 0.9, "in_1": 0.2}
-    expected = sum(similar[intent] * each.weight for (intent, _), each in sums.items()) / (3 + 4)
-    assert neighbour_votes(counts, similar, NOW)["a"] == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("similarity", [1.01, -0.1, math.nan])
-def test_a_similarity_for_which_the_bound_does_not_hold_is_refused(similarity: float) -> None:
-    with pytest.raises(ValueError, match="give 0 to 1"):
-        neighbour_votes(Fold(), {"in_1": similarity}, NOW)
-
-
-@given(votes_of_few, st.lists(st.floats(0, 1), min_size=3, max_size=3), st.sampled_from(["ann", "bob", "anonymous"]))
-def test_adding_or_removing_one_actor_changes_a_score_by_at_most_epsilon(
-    votes: list[Vote], similarities: list[float], actor: str
-) -> None:
-    similar = dict(zip(("in_1", "in_2", "in_3"), similarities, strict=True))
-    everyone = neighbour_votes(make_fold(votes), similar, NOW)
-    others = neighbour_votes(make_fold([vote for vote in votes if vote.actor != actor]), similar, NOW)
-    for artifact in ("a", "b"):
-        change = abs(everyone.get(artifact, 0.0) - others.get(artifact, 0.0))
-        assert VOTE_WEIGHT * change <= ACTOR_EPSILON + 1e-12
-
-
-def test_the_bound_is_reached_by_the_first_and_by_a_contrary_second_actor() -> None:
-    first, second = make_vote(1), make_vote(2, "failure", actor="bob", position=10)  # -0.5 / 0.2 = -2.5, capped at -1
-    none, one, two = (neighbour_votes(make_fold(votes), {"in_1": 1.0}, NOW) for votes in ([], [first], [first, second]))
-    assert VOTE_WEIGHT * (one["a"] - none.get("a", 0.0)) == pytest.approx(ACTOR_EPSILON)
-    assert VOTE_WEIGHT * (one["a"] - two["a"]) == pytest.approx(ACTOR_EPSILON)
-    assert pytest.approx(0.08) == ACTOR_EPSILON
 
 
 def test_a_sum_is_exact_in_any_order() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -336,7 +337,7 @@ def main() -> None:
     found: dict[str, Any] = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
     parts = {"pagerank": measure_pagerank, "looking": measure_looking, "log": lambda: measure_log(options.events)}
     for name in options.parts.split(","):
-        found |= parts[name]()
+        found |= {f"{name}_load": os.getloadavg()[0], **parts[name]()}
         print(found, file=sys.stderr)
     found = {name: round(value, 4) if isinstance(value, float) else value for name, value in found.items()}
     found["within_limits"] = {name: found[name] <= limit for name, limit in LIMITS.items() if name in found}

@@ -118,12 +118,10 @@ def all_artifacts(connection: Connection) -> list[Artifact]:
 
 def artifacts_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Artifact]:
     """Artifacts by id, retired ones included; ids that are unknown are left out."""
-    wanted = sorted(set(ids))
     found = {}
-    for start in range(0, len(wanted), _IN_CHUNK):
-        chunk = wanted[start : start + _IN_CHUNK]
-        for row in connection.execute(select(ARTIFACTS.c.document).where(ARTIFACTS.c.id.in_(chunk))):
-            artifact = _artifact(row)
+    for name in sorted(set(ids)):
+        for (document,) in fetch(connection, "SELECT document FROM artifacts WHERE id = ?", (name,)):
+            artifact = Artifact.model_validate_json(document)
             found[artifact.id] = artifact
     return found
 
@@ -183,6 +181,16 @@ def stated_claims(connection: Connection, artifact: str | None = None) -> list[C
     if artifact is not None:
         query = query.where(CLAIMS.c.artifact == artifact)
     return [Claim.model_validate_json(row.document) for row in connection.execute(query)]
+
+
+def stated_claims_of(connection: Connection, artifacts: Sequence[str]) -> list[Claim]:
+    """Claims that these artifacts state now, sorted by id within each."""
+    statement = "SELECT document FROM claims WHERE artifact = ? AND stated ORDER BY id"
+    return [
+        Claim.model_validate_json(document)
+        for artifact in dict.fromkeys(artifacts)
+        for (document,) in fetch(connection, statement, (artifact,))
+    ]
 
 
 def claims_of(connection: Connection) -> list[Claim]:

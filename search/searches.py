@@ -1,0 +1,92 @@
+"""The searches of a log as a process remembers them: intents, their vectors and mean, and the words that were used."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graph.constants import MEAN_SEARCHES, SHRINK_ACTORS
+from indexer.lexical import tokenize
+from search.intents import KnownIntents
+
+_EXACT = float(2**24)
+"""Vectors are added up in whole steps of one over this: a sum without rounding, whatever the order."""
+
+
+class Searches(KnownIntents):
+    """Intents with their vectors, the mean of these, and the words that their queries use.
+
+    Attributes
+    ----------
+    version : int
+        Another one whenever the mean is another.
+    """
+
+    def __init__(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        self.version = 0
+        self._words: dict[str, set[str]] = {}
+        self._said: dict[str, set[tuple[str, str]]] = {}
+        self._stems: dict[str, frozenset[str]] = {}
+        self._limit, self._counted = 2**32, 0
+        self._sum: NDArray[np.int64] = np.zeros(vectors.shape[1], np.int64)
+        super().__init__(ids, vectors)
+
+    def add(self, intent: str, vector: NDArray[np.float32]) -> None:
+        """Take in a new intent, if it is not known."""
+        if intent not in self:
+            super().add(intent, vector)
+            self._count(len(self) - 1)
+            if self._counted > MEAN_SEARCHES:
+                self._limit //= 2
+                self._counted, self._sum = 0, np.zeros_like(self._sum)
+                for place in range(len(self)):
+                    self._count(place)
+
+    def _count(self, place: int) -> None:
+        if crc32(self.ids[place].encode()) < self._limit:
+            self._sum = self._sum + np.round(self.vectors[place] * _EXACT).astype(np.int64)
+            self._counted += 1
+            self.version += 1
+
+    def mean(self) -> NDArray[np.float32]:
+        """The mean search, shrunk to nothing where there are few, float32 (dimension,).
+
+        Of many, a sample is taken by a hash of their ids, so that the mean of a long log is not another after every
+        search, and is the same in whatever order they came.
+        """
+        return np.asarray(self._sum / _EXACT / (self._counted + SHRINK_ACTORS), np.float32)
+
+    def hear(self, queries: Iterable[tuple[str, str, str]]) -> None:
+        """Take in queries: (intent, text, actor) each."""
+        given = [query for query in queries if query[0] in self]
+        self._tokenize({text for _, text, _ in given})
+        for intent, text, actor in given:
+            for word in self._stems[text]:
+                self._words.setdefault(word, set()).add(intent)
+                self._said.setdefault(word, set()).add((intent, actor))
+
+    def _tokenize(self, texts: set[str]) -> None:
+        new = sorted(texts - self._stems.keys())
+        if new:
+            self._stems |= {text: frozenset(stems) for text, stems in zip(new, tokenize(new), strict=True)}
+
+    def words_of(self, text: str) -> list[tuple[str, float, float]]:
+        """The words of a query that searches have: stem, its share of the query by rarity, share of searches with it.
+
+        Rarity is the inverse document frequency of BM25 over intents; the shares of all words of the query add up to
+        1. Sorted by word.
+        """
+        stems = sorted(set(tokenize([text])[0])) if text.strip() else []
+        count = len(self.ids)
+        having = {stem: len(self._words.get(stem, ())) for stem in stems}
+        rarity = {stem: math.log1p((count - n + 0.5) / (n + 0.5)) for stem, n in having.items()}
+        total = math.fsum(rarity.values())
+        return [(s, rarity[s] / total, having[s] / (count + SHRINK_ACTORS)) for s in stems if having[s]]
+
+    def said(self, stem: str) -> set[tuple[str, str]]:
+        """The (intent, actor) whose queries have a word."""
+        return self._said.get(stem, set())
