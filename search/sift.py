@@ -57,7 +57,7 @@ class Sieve:
         """
         request, found, candidates = self.request, Sifted(), Candidates(self.connection)
         if not (request.where or request.policy or request.rejected):
-            return Sifted(scored.top(max(request.offset + request.limit, EXPLORE_DEPTH)))
+            return self._unfiltered(scored, max(request.offset + request.limit, EXPLORE_DEPTH))
         rejected = [catalogue.find_artifact(self.connection, name) for name in request.rejected]
         end = request.offset + request.limit
         wanted = max(end, EXPLORE_DEPTH)
@@ -79,6 +79,22 @@ class Sieve:
                     found.kept.append(each)
                     found.artifacts[artifact.id] = artifact
         found.kept = self._verified_first(found, candidates)
+        return found
+
+    def _unfiltered(self, scored: Ranking, wanted: int) -> Sifted:
+        """The same where nothing is asked but words: artifacts are read only where printed scores are equal."""
+        count = wanted
+        top = scored.top(count)
+        while len(top) == count < len(scored) and printed(top[-1].score) == printed(top[wanted - 1].score):
+            count += _CHUNK
+            top = scored.top(count)
+        end = wanted
+        while end < len(top) and printed(top[end].score) == printed(top[wanted - 1].score):
+            end += 1
+        runs = [list(run) for _, run in groupby(top[:end], key=lambda each: printed(each.score))]
+        tied = [each.artifact for run in runs if len(run) > 1 for each in run]
+        found = Sifted(top[:end], dict(self.cache.read(self.connection, tied)) if tied else {})
+        found.kept = self._verified_first(found, Candidates(self.connection)) if tied else found.kept
         return found
 
     def _verified_first(self, found: Sifted, candidates: Candidates) -> list[Scored]:
@@ -118,7 +134,8 @@ class Sieve:
 
     def artifacts_of(self, page: Sequence[Scored], sifted: Sifted) -> dict[str, Artifact]:
         """The artifacts of a page by id, read where sifting did not need to."""
-        return sifted.artifacts or dict(self.cache.read(self.connection, [each.artifact for each in page]))
+        missing = [each.artifact for each in page if each.artifact not in sifted.artifacts]
+        return {**sifted.artifacts, **self.cache.read(self.connection, missing)} if missing else sifted.artifacts
 
     def words(self) -> str:
         """What was asked, in words."""
