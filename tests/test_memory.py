@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 from small_catalogue import build_small
 
@@ -16,7 +15,6 @@ from graph.store.stamp import read_stamp
 from search.engine import Engine, open_engine
 from search.memory import SearchRequest
 from search.outcomes import Caller, record_outcome
-from search.places import Places
 
 QUERIES = ("estimate depth from one image", "classify photos", "write down spoken words", "draw a picture")
 
@@ -102,13 +100,3 @@ def test_the_stamp_moves_with_whatever_was_written(home: Home) -> None:
     assert stamps[0].seq < stamps[1].seq < stamps[2].seq
     assert stamps[0].votes == stamps[1].votes != stamps[2].votes
     assert stamps[0].catalogue == stamps[2].catalogue is not None
-
-
-def test_places_follow_both_sides() -> None:
-    names, numbers, places = ["a", "b"], {"a": 7}, Places()
-    assert places.of(names, numbers).tolist() == [7, -1]
-    names.append("c")
-    numbers |= {"b": 8, "c": 9}
-    assert places.of(names, numbers).tolist() == [7, 8, 9]
-    assert places.of(["c"], numbers).tolist() == [9]
-    assert places.of([], {}).dtype == np.int64
