@@ -54,7 +54,11 @@ battery: $(INSTALLED)
 	@$(BIN)/python benchmarks/sandbox/setup.py
 	@$(BIN)/python benchmarks/match_graph/manipulation.py --write
 	@$(BIN)/python benchmarks/match_graph/speed.py --write
+	@$(BIN)/python benchmarks/replay/directory_log.py
 	@$(BIN)/python benchmarks/retrieval/apibench.py ../shared/data/apibench
+	@$(BIN)/python benchmarks/retrieval/confidence.py ../shared/data --write
+	@$(BIN)/python benchmarks/retrieval/encoder.py --write
+	@$(BIN)/python benchmarks/retrieval/speed.py --write
 	@$(BIN)/python benchmarks/retrieval/learning.py ../shared/data/apibench --write
 
 clean:

@@ -67,6 +67,8 @@ RUNS_ABOVE_CHANCE: Final = 0.25
 # Search -----------------------------------------------------------------------------------------------
 LEXICAL_WEIGHT: Final = 0.3
 """Fused score = cosine + LEXICAL_WEIGHT · BM25 / (largest BM25 of the query) + what the log says (docs/formulas.md)."""
+MEAN_SEARCHES: Final = 1_024
+"""The mean search is that of at most this many intents: of more, a sample by a hash of their ids."""
 LOG_SHRINK: Final = 14.0
 """In a search, k actors' confirmations count k / (k + this) of what they would if there were many."""
 TURN_WEIGHT: Final = 3.0
@@ -117,6 +119,8 @@ CALIBRATION_SHARE: Final = 1 / 3
 """A made query keeps this share of the words of a sentence that the index holds."""
 CALIBRATION_LEAST_WORDS: Final = 6
 """A shorter sentence makes no query where there are longer ones."""
+CALIBRATION_LEAST_OFF_DOMAIN: Final = 20
+"""With fewer off-domain queries that an index does not answer, it has no calibration."""
 EXPLORE_DEPTH: Final = 50
 """The exploration slot is drawn from this many of the first results."""
 EXPLORE_TEMPERATURE: Final = 0.1

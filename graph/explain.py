@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graph.constants import DAY_US, SHRINK_ACTORS
 from graph.match_graph import Vote
 from graph.statistics import MatchGraph, Neighbour, Node
+from graph.walks import Walks
 from graph.weights import SuccessRate, WeighedVote, add_up, exact_sum, selecting_actors, success_rate
 
 
@@ -75,7 +76,7 @@ def explain_artifact(match_graph: MatchGraph, artifact: str) -> Explanation:
     node = match_graph.find(artifact, ("artifact",))
     return explain_part(
         match_graph, node, pagerank=match_graph.pagerank[node], flow=match_graph.walks.flows.get(node.id, 0.0),
-        crowd=find_crowds(match_graph.votes, [node.id])[node.id], neighbours=match_graph.neighbors(node.key),
+        crowd=find_crowd(match_graph.walks, node.id), neighbours=match_graph.neighbors(node.key),
     )  # fmt: skip
 
 
@@ -97,15 +98,9 @@ def explain_part(
     )  # fmt: skip
 
 
-def find_crowds(votes: Mapping[str, Sequence[WeighedVote]], artifacts: Iterable[str]) -> dict[str, Crowd]:
-    """Who stands behind the votes on each of some artifacts, by id; `votes` are the weighed votes on all artifacts."""
-    tried = Counter(actor for each in votes.values() for actor in {weighed.vote.actor for weighed in each})
-    one_thing = sum(number == 1 for number in tried.values())
-    return {artifact: _crowd(votes.get(artifact, ()), tried, one_thing) for artifact in artifacts}
-
-
-def _crowd(votes: Sequence[WeighedVote], tried: Mapping[str, int], one_thing: int) -> Crowd:
-    """A crowd, from how many artifacts each actor voted on, and how many actors voted on one alone."""
+def find_crowd(walks: Walks, artifact: str) -> Crowd:
+    """Who stands behind the votes on an artifact, by id."""
+    votes, tried = walks.votes.get(artifact, ()), walks.artifacts_of_actors
     first: dict[str, int] = {}
     sizes: dict[str, list[float]] = {}
     for weighed in votes:
@@ -119,7 +114,7 @@ def _crowd(votes: Sequence[WeighedVote], tried: Mapping[str, int], one_thing: in
     totals = [exact_sum(each) for each in sizes.values()]
     return Crowd(
         voters=len(first), only_here=only_here,
-        only_here_elsewhere=(one_thing - only_here) / elsewhere if elsewhere else None,
+        only_here_elsewhere=(walks.actors_of_one_artifact - only_here) / elsewhere if elsewhere else None,
         busiest_day=None if day is None else day * DAY_US, busiest_day_voters=most,
         largest_actor_share=max(totals) / exact_sum(totals) if exact_sum(totals) > 0 else 0.0,
     )  # fmt: skip

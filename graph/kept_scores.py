@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, select
 
 from graph.constants import SCORES_FRESH_US
-from graph.explain import Crowd, find_crowds
+from graph.explain import Crowd, find_crowd
 from graph.score_inputs import score_inputs_and_walks, score_stamp
 from graph.scores import Component, Score, score_all
 from graph.store.database import insert_rows, read_meta, write_meta
@@ -50,7 +50,7 @@ class Standings:
 def compute_standings(connection: Connection, as_of_us: int) -> Standings:
     """The scores and crowds of all artifacts that are not retired."""
     inputs, walks = score_inputs_and_walks(connection, as_of_us)
-    crowds = find_crowds(walks.votes, [each.artifact for each in inputs])
+    crowds = {each.artifact: find_crowd(walks, each.artifact) for each in inputs}
     return Standings(as_of_us, score_stamp(connection), score_all(inputs, as_of_us), crowds)
 
 

@@ -68,6 +68,8 @@ class Fold:
     outcomes: dict[tuple[str, str, str, int], Vote] = field(default_factory=dict)
     same: Identities = field(default_factory=Identities)
     votes: dict[tuple[str, str, str], Vote] = field(default_factory=dict, compare=False, repr=False)
+    changed: list[tuple[str, str, str]] = field(default_factory=list, compare=False, repr=False)
+    """Keys of `votes` in the order in which they changed, so that who follows them need not look at all."""
     _by_artifact: dict[str, dict[tuple[str, str, int], Vote]] = field(default_factory=dict, compare=False, repr=False)
 
     def apply(self, event: SearchEvent | OutcomeEvent | CatalogueEvent | Tombstone, *, count_synthetic: bool) -> None:
@@ -121,6 +123,7 @@ class Fold:
             strongest = self.votes.get(key[:3])
             if strongest is None or vote.strength < strongest.strength:
                 self.votes[key[:3]] = vote
+                self.changed.append(key[:3])
 
     def votes_on(self, artifact: str) -> list[Vote]:
         """All outcomes kept for an artifact, merges resolved, in no particular order; `weigh_votes` picks the votes."""

@@ -16,7 +16,7 @@ from graph.claims import Claim, Evidence, Tier
 from graph.store.catalogue import CATALOGUE_CHANGED, all_artifacts, assignments, stated_claims
 from graph.store.database import read_meta
 from graph.store.evidence import count_evidence, deciding_evidence
-from graph.store.log import VOTES_CHANGED, read_votes
+from graph.store.log import VOTES_CHANGED, read_identities, read_votes
 from graph.store.tables import EVIDENCE, FOLD_TIMES
 from graph.walks import Node, Walks, walk_votes
 from graph.weights import selecting_actors
@@ -66,15 +66,19 @@ def score_inputs(connection: Connection, as_of_us: int) -> list[ScoreInput]:
 
 def score_inputs_and_walks(connection: Connection, as_of_us: int) -> tuple[list[ScoreInput], Walks]:
     """The score inputs as of a moment, and the weighed votes on everything behind them."""
-    artifacts = all_artifacts(connection)
     fold = read_votes(connection)
-    known = Known(
-        artifacts, decided_claims(stated_claims(connection), deciding_evidence(connection)),
-        _newest_evidence(connection, as_of_us),
-        shared_capabilities(assignments(connection), artifacts, fold.same.survivors("capability")),
-    )  # fmt: skip
     walks = walk_votes(fold, as_of_us)
-    return join_inputs(known, walks, fold.times), walks
+    return join_inputs(read_known(connection, as_of_us), walks, fold.times), walks
+
+
+def read_known(connection: Connection, as_of_us: int) -> Known:
+    """What is known of all artifacts that are not retired, sorted by id, apart from searches, as of a moment."""
+    artifacts = all_artifacts(connection)
+    aliases = read_identities(connection).survivors("capability")
+    return Known(
+        artifacts, decided_claims(stated_claims(connection), deciding_evidence(connection)),
+        _newest_evidence(connection, as_of_us), shared_capabilities(assignments(connection), artifacts, aliases),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

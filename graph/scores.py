@@ -146,6 +146,13 @@ def _adoption(given: ScoreInput, scales: _Scales) -> Value:
     return (exact_sum(shares.values()) / len(shares) if shares else None), detail
 
 
+def fixed_components(given: ScoreInput, as_of_us: int) -> dict[str, float | None]:
+    """The components that no search changes: quality, ecosystem, freshness; None is unknown."""
+    return {
+        "quality": _quality(given)[0], "ecosystem": _ecosystem(given)[0], "freshness": _freshness(given, as_of_us)[0]
+    }  # fmt: skip
+
+
 def _quality(given: ScoreInput) -> Value:
     voices: dict[tuple[str, str], list[Decided]] = {}
     for decided in given.decided:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal, NamedTuple
@@ -92,6 +93,16 @@ class Walks:
         spread = exact_sum(self.intent_weights.values())
         ranks = {artifact: self.ranks.get(Node("artifact", artifact), 0.0) for artifact in self.votes}
         return {artifact: spread * rank / total if total > 0 else 0.0 for artifact, rank in ranks.items()}
+
+    @cached_property
+    def artifacts_of_actors(self) -> Counter[str]:
+        """How many artifacts each actor has a vote on."""
+        return Counter(actor for votes in self.votes.values() for actor in {each.vote.actor for each in votes})
+
+    @cached_property
+    def actors_of_one_artifact(self) -> int:
+        """How many actors have votes on one artifact alone."""
+        return sum(number == 1 for number in self.artifacts_of_actors.values())
 
     def voters(self, artifact: str) -> int:
         """k: distinct actors with a vote on an artifact."""

@@ -97,6 +97,10 @@ class Lexical:
         """The stems that the index knows."""
         return frozenset() if self._index is None else frozenset(self._index.vocab_dict)
 
+    def knows(self, text: str) -> bool:
+        """Whether any row has a word of a text: then `scores` are not all zero."""
+        return self._index is not None and any(word in self._index.vocab_dict for word in tokenize([text])[0])
+
     def scores(self, query: str) -> NDArray[np.float32]:
         """BM25 of every row for a query, float32 (rows,); words that no row has count nothing."""
         known: list[int] = []

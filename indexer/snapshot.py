@@ -119,6 +119,10 @@ class Snapshot:
         """BM25 of every row for a query, float32 (rows,); all zero where the query has no known word."""
         return self._lexical.scores(query)
 
+    def knows(self, text: str) -> bool:
+        """Whether a row has any word of a text, in some form; stop words aside."""
+        return self._lexical.knows(text)
+
     def vectors_of(self, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
         """Vectors of rows, float32 (k, dimension), L2-normalised, in the order given; (0, dimension) for none."""
         return self._vectors.at(np.asarray(rows, np.int64))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from graph.constants import ABSTAIN_BELOW, ABSTAIN_CONFIDENCE
 from indexer.calibration.fit import Calibration
@@ -11,8 +12,8 @@ from search.query.names import Named
 from search.ranking import Ranking, Scored
 
 UNCALIBRATED = (
-    f"this snapshot has no calibration: abstaining below a cosine of {ABSTAIN_BELOW}, without a confidence; "
-    "run `matchgraph build`"
+    f"this snapshot has no calibration: abstaining below a cosine of {ABSTAIN_BELOW}, without a confidence; run "
+    "`matchgraph build` if it is from before calibrations, else what it holds is not told from what no model does"
 )
 
 
@@ -28,8 +29,8 @@ class Fit:
 class Judge:
     """Says whether something fits one query.
 
-    What counts is the largest sum of cosine and votes: what searchers confirmed for near intents counts as it does in
-    the score, bounded by the same ε. An artifact's own name is certain; a corrected spelling never abstains.
+    What counts is the largest cosine: nothing that the log says, so that nobody's clicks make a query fit, and the
+    calibration holds with a log too. An artifact's own name is certain; a corrected spelling never abstains.
 
     Attributes
     ----------
@@ -44,24 +45,27 @@ class Judge:
 
     def of_all(self, ranking: Ranking) -> Fit:
         """The fit of a query in everything that was scored; at least one artifact."""
-        strength = float((ranking.parts["dense"] + ranking.parts["graph"]).max())
-        return self._fit(strength, is_named=bool(ranking.parts["name"].any()))
+        return self._fit(float(ranking.parts["dense"].max()), is_named=bool(ranking.parts["name"].any()))
 
     def of(self, scored: Sequence[Scored]) -> Fit:
         """The fit of a query in these; nothing fits among none."""
         if not scored:
             return Fit(False, 0.0 if self.calibration else None)
-        strength = max(each.parts["dense"] + each.parts["graph"] for each in scored)
-        return self._fit(strength, is_named=any(each.parts["name"] for each in scored))
+        cosine = max(each.parts["dense"] for each in scored)
+        return self._fit(cosine, is_named=any(each.parts["name"] for each in scored))
 
     def fits(self, scored: Scored) -> bool:
         """Whether one result fits by itself."""
-        return self.of([scored]).fits
+        return scored.parts["dense"] >= self._least or bool(scored.parts["name"])
 
-    def _fit(self, strength: float, *, is_named: bool) -> Fit:
+    @cached_property
+    def _least(self) -> float:
+        return ABSTAIN_BELOW if self.calibration is None else self.calibration.abstains_below
+
+    def _fit(self, cosine: float, *, is_named: bool) -> Fit:
         if self.calibration is None:
-            return Fit(is_named or strength >= ABSTAIN_BELOW, None)
-        confidence = self.calibration.confidence(strength)
+            return Fit(is_named or cosine >= ABSTAIN_BELOW, None)
+        confidence = self.calibration.confidence(cosine)
         if is_named:
             confidence = 1.0 if self.named.is_exact else max(confidence, ABSTAIN_CONFIDENCE)
         return Fit(confidence >= ABSTAIN_CONFIDENCE, confidence)

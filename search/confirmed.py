@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from graph.constants import DAY_US
 from graph.match_graph import Fold
+from indexer.vectors import inner_products
 from search.log_score import Asked, AskedWord, log_part
 from search.searches import Searches
 from search.voices import Spoken, Voices, spoken_of
@@ -30,7 +31,7 @@ class Confirmed:
     """
 
     def __init__(self, numbers: Mapping[str, int], own: NDArray[np.float32]) -> None:
-        self._numbers, self._own = numbers, own
+        self._numbers, self._own = numbers, np.ascontiguousarray(own, np.float32)
         self.searches = Searches([], np.zeros((0, own.shape[1]), np.float32))
         self._fold = Fold()
         self._voices = Voices(len(numbers))
@@ -97,7 +98,7 @@ class Confirmed:
         return voices
 
     def _spoken(self, artifact: str, until_us: int, end_of_day_us: int) -> list[tuple[Spoken, float]]:
-        known = [s for s in spoken_of(self._fold, artifact, until_us, end_of_day_us) if self.searches.has(s.intent)]
+        known = [s for s in spoken_of(self._fold, artifact, until_us, end_of_day_us) if s.intent in self.searches]
         if not known:
             return []
         vectors = self.searches.vectors[self.searches.places(s.intent for s in known)]
@@ -106,7 +107,7 @@ class Confirmed:
 
     def _asked(self, voices: Voices, vector: NDArray[np.float32], cosines: _Floats, text: str) -> Asked:
         mean, of_searches, _ = self._mean()
-        cosine = (self.searches.vectors @ vector).astype(np.float64)
+        cosine = self.searches.cosines(vector).astype(np.float64)
         with_mean, square = float(vector @ mean), float(mean @ mean)
         lengths = np.sqrt(_positive(1.0 - 2.0 * of_searches + square) * _positive(1.0 - 2.0 * with_mean + square))
         centred = (cosine - with_mean - of_searches + square) / lengths
@@ -132,20 +133,20 @@ class Confirmed:
 
     def _mean(self) -> tuple[NDArray[np.float32], _Floats, _Floats]:
         """The mean search, and its inner products with searches and with artifacts."""
-        if self._means is None or self._means[0] != len(self.searches):
-            mean = self.searches.mean()
-            with_searches, with_artifacts = self.searches.vectors @ mean, self._own @ mean
-            self._means = (
-                len(self.searches),
-                mean,
-                with_searches.astype(np.float64),
-                with_artifacts.astype(np.float64),
-            )
-        return self._means[1:]
+        searches, kept = self.searches, self._means
+        if kept is None or kept[0] != searches.version:
+            mean = searches.mean()
+            with_searches, with_artifacts = inner_products(searches.vectors, mean), inner_products(self._own, mean)
+            kept = (searches.version, mean, with_searches.astype(np.float64), with_artifacts.astype(np.float64))
+        elif len(kept[2]) < len(searches):
+            new = inner_products(searches.vectors[len(kept[2]) :], kept[1])
+            kept = (kept[0], kept[1], np.concatenate([kept[2], new.astype(np.float64)]), kept[3])
+        self._means = kept
+        return kept[1:]
 
     def _beside(self, voices: Voices) -> tuple[NDArray[np.int64], _Floats]:
         """The place of each voice's search, and its inner product with the artifact's vector, mean search taken off."""
-        state, known = (voices.version, len(self.searches)), self._known
+        state, known = (voices.version, self.searches.version), self._known
         if known is None or known[0] is not voices or known[1] != state:
             search = self.searches.places(intent for intent, _ in voices.pairs)[voices.pair]
             known = self._known = (voices, state, search, voices.own - self._mean()[2][voices.artifact])

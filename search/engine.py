@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -23,7 +24,7 @@ from inference.embedder import Encoder, open_encoder
 from search.artifact_cache import ArtifactCache
 from search.confidence import UNCALIBRATED, Fit, Judge, nothing_fits, nothing_left
 from search.explore import Slot, draw_slot, with_slot
-from search.facts import read_facts, verdict_words
+from search.facts import FactsCache, verdict_words
 from search.fusion import PARTS, Texts, fuse
 from search.jobs import Jobs
 from search.memory import Delivery, Memory, Moment, SearchRequest, explored_before
@@ -40,6 +41,8 @@ from search.why import explain_match
 
 LOCAL: Final = Caller("cli", Actor(id="local"))
 """The caller of the command line and of the demo."""
+_NAMED_KEPT: Final = 256
+"""So many texts are remembered with what they name: one search asks several times."""
 BLIND_PARTS: Final = tuple(part for part in PARTS if part != "graph")
 """What is added up where the log is not to count."""
 
@@ -83,7 +86,7 @@ class Engine:
         )
         self.snapshot: Snapshot = open_snapshot(home.snapshots, encoder=self.encoder.info)
         self.artifacts = ArtifactCache()
-        self._ranks = RankCache(home)
+        self._ranks, self._facts = RankCache(home), FactsCache()
         self.lock = threading.RLock()
         """Held while the log's memory is read and written; one thread may take it again."""
         self._artifacts = sorted({row.artifact for row in self.snapshot.rows})
@@ -95,6 +98,7 @@ class Engine:
         main = self.snapshot.vectors_of(self._texts.first)
         self.memory = Memory(home, self.encoder.info.digest, self._numbers, main)
         self.names = NameIndex((row.artifact, row.slug, row.name) for row in self.snapshot.rows)
+        self._named = lru_cache(maxsize=_NAMED_KEPT)(lambda text: self.names.find(text, self.snapshot.knows))
 
     def score(
         self,
@@ -149,10 +153,12 @@ class Engine:
 
     def vector_of(self, text: str) -> NDArray[np.float32]:
         """The vector of a text, float32 of shape (dimension,), normalised; from the store where it is kept."""
-        key = catalogue.vector_key(text)
         with self.home.store.reading() as connection:
-            kept = catalogue.load_vectors(connection, self.encoder.info.digest, [key])
-        return kept[key] if key in kept else self.encoder.encode([text])[0]
+            return self._vector(connection, text)
+
+    def _vector(self, connection: Connection, text: str) -> NDArray[np.float32]:
+        kept = catalogue.load_vector(connection, self.encoder.info.digest, catalogue.vector_key(text))
+        return self.encoder.encode([text])[0] if kept is None else kept
 
     def search(self, request: SearchRequest) -> SearchResponse:
         """The answer to a query: recorded, with a token per result.
@@ -168,8 +174,8 @@ class Engine:
         query = replace(query, words=understanding.words)
         asked = widened(request, understanding)
         with self.lock:
-            vector = self.vector_of(query.searched)
             with self.home.store.reading() as connection:
+                vector = self._vector(connection, query.searched)
                 moment = self.memory.moment(connection)
                 chosen = self._choose(connection, query, vector, asked, moment, understanding)
             chosen = replace(chosen, understanding=understanding)
@@ -184,7 +190,7 @@ class Engine:
 
     def find_named(self, text: str) -> Named:
         """The artifacts that a query names, exactly or but for its spelling."""
-        return self.names.find(text, lambda word: bool(self.snapshot.lexical(word).any()))
+        return self._named(text)
 
     def deliver_different(
         self, request: SearchRequest, query: Query, chosen: Chosen, moment: Moment, target: str
@@ -209,7 +215,7 @@ class Engine:
         judge = Judge(self.snapshot.calibration, named)
         fit = judge.of_all(scored) if asks_words else Fit(True, None)
         if not fit.fits:
-            nearest = self.snapshot.rows[int(scored.rows[scored.parts["dense"].argmax()])].slug
+            nearest = self.snapshot.rows[scored.row_of(int(scored.parts["dense"].argmax()))].slug
             return Chosen((), abstained=True, message=nothing_fits(nearest), confidence=fit.confidence)
         sieve = Sieve(connection, self.artifacts, self.snapshot, request, moment.time_us)
         sifted = sieve.sift(scored)
@@ -223,7 +229,7 @@ class Engine:
         page = tuple(with_slot(sifted.kept, slot)[request.offset : request.offset + request.limit])
         is_shown = slot is not None and request.offset < slot.position <= request.offset + len(page)
         return Chosen(
-            page, sifted.artifacts, dropped_unknown=sifted.dropped_unknown,
+            page, sieve.artifacts_of(page, sifted), dropped_unknown=sifted.dropped_unknown,
             message="" if page else "no further results", confidence=fit.confidence, slot=slot if is_shown else None,
         )  # fmt: skip
 
@@ -263,7 +269,7 @@ class Engine:
         return SearchResponse(
             search_id=event.id, query=query.text, understood=understood, abstained=chosen.abstained,
             message=chosen.message, confidence=chosen.confidence, snapshot=self.snapshot.id, event_seq=seq,
-            results=tuple(self._results(chosen, event, seq)), dropped_unknown=chosen.dropped_unknown,
+            results=tuple(self._results(chosen, event)), dropped_unknown=chosen.dropped_unknown,
         )  # fmt: skip
 
     def _understood(self, request: SearchRequest, query: Query, chosen: Chosen) -> Understood:
@@ -282,16 +288,17 @@ class Engine:
             notes=(*(() if named.is_exact else corrected), *read.notes, *uncalibrated),
         )  # fmt: skip
 
-    def _results(self, chosen: Chosen, event: SearchEvent, seq: int) -> Iterator[Result]:
-        with self.home.store.reading() as connection:
-            facts = read_facts(connection, [chosen.artifacts[s.artifact] for s in chosen.page])
-            ranks = self._ranks.read(connection, seq)
+    def _results(self, chosen: Chosen, event: SearchEvent) -> Iterator[Result]:
+        facts = self._facts.read(
+            self.home.store, self.memory.stamp, [chosen.artifacts[each.artifact] for each in chosen.page]
+        )
+        ranks = self._ranks.read(self.memory.stamp, self.memory.fold)
         for scored, delivered in zip(chosen.page, event.results, strict=True):
-            row, known, rank = self.snapshot.rows[scored.row], facts[scored.artifact], ranks.get(scored.artifact)
+            row, known = self.snapshot.rows[scored.row], facts[scored.artifact]
             yield Result(
                 position=delivered.position, artifact=scored.artifact, slug=known.artifact.slug,
                 name=known.artifact.name, type=known.artifact.type, capability=row.capability, uri=row.uri,
-                score=scored.score, parts=scored.parts, rank=rank.rank if rank else None,
+                score=scored.score, parts=scored.parts, rank=ranks.rank(scored.artifact),
                 verdicts=known.verdicts, runs=verdict_words(known.runs(row.capability)),
                 why=chosen.reasons.get(scored.artifact) or explain_match(known, row.capability, self.memory.fold),
                 token=make_token(self.home, event.id, delivered.position),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from sqlalchemy import Connection
@@ -13,7 +14,9 @@ from graph.attempts import Present, stale_reasons
 from graph.claims import Claim, ClaimReport, Evidence, report_claim
 from graph.responses import VerdictCounts
 from graph.store import catalogue
+from graph.store.database import Database
 from graph.store.evidence import artifacts_with_evidence, deciding_evidence, observations
+from graph.store.stamp import Stamp
 from inference.work.present import present
 from search.query.fields import Candidate
 
@@ -28,8 +31,10 @@ class ArtifactFacts:
 
     artifact: Artifact
     claims: tuple[ClaimReport, ...]
+    said: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """What was said of each capability before: it follows from the rest."""
 
-    @property
+    @cached_property
     def verdicts(self) -> VerdictCounts:
         """How many claims stand at each verdict."""
         counts = dict.fromkeys(VerdictCounts.model_fields, 0)
@@ -55,16 +60,37 @@ class ArtifactFacts:
 
 def read_facts(connection: Connection, artifacts: Sequence[Artifact]) -> dict[str, ArtifactFacts]:
     """Facts of artifacts by id; a claim whose evidence is stale has the flag `stale`."""
-    now = present()
-    found = {}
+    now, found = present(), {}
+    claims: dict[str, list[Claim]] = {}
+    for claim in catalogue.stated_claims_of(connection, [artifact.id for artifact in artifacts]):
+        claims.setdefault(claim.artifact, []).append(claim)
+    with_evidence = artifacts_with_evidence(connection, [artifact.id for artifact in artifacts])
     for artifact in artifacts:
-        deciding = deciding_evidence(connection, artifact.id)
+        deciding = deciding_evidence(connection, artifact.id) if artifact.id in with_evidence else {}
         digest = _newest_digest(deciding)
-        claims = catalogue.stated_claims(connection, artifact.id)
         found[artifact.id] = ArtifactFacts(
-            artifact, tuple(_report(claim, deciding.get(claim.id), now, digest) for claim in claims)
+            artifact,
+            tuple(_report(claim, deciding.get(claim.id), now, digest) for claim in claims.get(artifact.id, ())),
         )
     return found
+
+
+class FactsCache:
+    """Facts by artifact id, as long as neither catalogue nor evidence changes."""
+
+    def __init__(self) -> None:
+        self._stamp: tuple[str | None, int] | None = None
+        self._facts: dict[str, ArtifactFacts] = {}
+
+    def read(self, store: Database, stamp: Stamp, artifacts: Sequence[Artifact]) -> dict[str, ArtifactFacts]:
+        """Facts of artifacts by id, at a stamp or later."""
+        if self._stamp != (stamp.catalogue, stamp.evidence):
+            self._stamp, self._facts = (stamp.catalogue, stamp.evidence), {}
+        missing = [artifact for artifact in artifacts if artifact.id not in self._facts]
+        if missing:
+            with store.reading() as connection:
+                self._facts |= read_facts(connection, missing)
+        return {artifact.id: self._facts[artifact.id] for artifact in artifacts}
 
 
 class Candidates:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -37,23 +38,23 @@ class Texts:
         self._rows = np.argsort(owners, kind="stable").astype(np.int64)
         self._counts = np.bincount(owners, minlength=len(artifacts))
         self._starts = np.concatenate([[0], np.cumsum(self._counts)[:-1]]) if len(artifacts) else np.zeros(0, np.int64)
-        self._places = np.arange(len(owners))
+        self._in_order = bool((self._rows == np.arange(len(owners))).all())
         self.first: NDArray[np.int64] = self._rows[self._starts]
 
     def best(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """The largest value of each artifact's rows, float32 (artifacts,); `values` has shape (rows,)."""
         if not len(self.artifacts):
             return np.zeros(0, np.float32)
-        return np.asarray(np.maximum.reduceat(values[self._rows], self._starts))
+        return np.asarray(np.maximum.reduceat(self._by_owner(values), self._starts))
 
-    def best_rows(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
-        """The row of the largest value of each artifact, int64 (artifacts,); the first row where values tie."""
-        if not len(self.artifacts):
-            return np.zeros(0, np.int64)
-        sorted_values = values[self._rows]
-        largest = np.repeat(np.maximum.reduceat(sorted_values, self._starts), self._counts)
-        places = np.where(sorted_values == largest, self._places, len(values))
-        return self._rows[np.minimum.reduceat(places, self._starts)]
+    def best_row(self, values: NDArray[np.float32], number: int) -> int:
+        """The row of the largest value of one artifact; the first row where values tie."""
+        start = int(self._starts[number])
+        rows = self._rows[start : start + int(self._counts[number])]
+        return int(rows[np.argmax(values[rows])])
+
+    def _by_owner(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return values if self._in_order else values[self._rows]
 
 
 def fuse(
@@ -79,8 +80,8 @@ def fuse(
         Numbers of the artifacts whose name is the query.
     """
     zeros = np.zeros(len(texts.artifacts))
-    rows = texts.best_rows(dense if dense is not None else _given(lexical))
-    cosine = zeros if dense is None else dense[rows].astype(np.float64)
+    judged = dense if dense is not None else _given(lexical)
+    cosine = zeros if dense is None else texts.best(dense).astype(np.float64)
     words = zeros
     if lexical is not None:
         best = texts.best(lexical).astype(np.float64)
@@ -89,7 +90,8 @@ def fuse(
     name_part = zeros.copy()
     name_part[list(named)] = NAME_BONUS
     graph_part = zeros if said is None else said
-    return Ranking(texts.artifacts, rows, {"dense": cosine, "lexical": words, "graph": graph_part, "name": name_part})
+    parts = {"dense": cosine, "lexical": words, "graph": graph_part, "name": name_part}
+    return Ranking(texts.artifacts, partial(texts.best_row, judged), parts)
 
 
 def _given(values: NDArray[np.float32] | None) -> NDArray[np.float32]:

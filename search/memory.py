@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,15 +17,15 @@ from graph.home import Home
 from graph.match_graph import Fold
 from graph.policy import Policy
 from graph.store import catalogue, log
+from graph.store.stamp import Stamp, read_stamp
 from search.confirmed import Confirmed
 from search.explore import Slot
-from search.intents import AssignedIntent, assign_intent
 from search.outcomes import Caller
 from search.query import Query, Where
 from search.ranking import Scored
 
-_MOST_EVENTS: Final = 1_000
-"""More events than these are taken in by reading the folded tables anew."""
+_MOST_NEW: Final = 2_000
+"""More new events than these are not taken in one by one."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,8 @@ class Memory:
     def __init__(self, home: Home, encoder: str, numbers: Mapping[str, int], own: NDArray[np.float32]) -> None:
         self._home, self._encoder = home, encoder
         self.fold = Fold()
-        self._seq = -1
+        self.stamp = Stamp(-1, None, None, 0)
+        """What the store had when it was looked at last."""
         self.confirmed = Confirmed(numbers, own)
 
     def moment(self, connection: Connection) -> Moment:
@@ -101,26 +102,26 @@ class Memory:
 
     def refresh(self, connection: Connection) -> int:
         """Take in what other processes wrote; the number of the newest event."""
-        seq = log.last_seq(connection)
-        if seq != self._seq:
-            if self._seq < 0 or seq - self._seq > _MOST_EVENTS or not self._catch_up(connection):
-                self.fold = log.read_fold(connection)
-                self.confirmed.load(self.fold, *catalogue.intent_vectors(connection, self._encoder))
-            self._seq = seq
-        return seq
+        known, now = self.stamp.seq, read_stamp(connection)
+        is_near = 0 <= known <= now.seq <= known + _MOST_NEW
+        if now.seq != known and not (is_near and self._catch_up(connection, known)):
+            self.fold = log.read_fold(connection)
+            self.confirmed.load(self.fold, *catalogue.intent_vectors(connection, self._encoder))
+        self.stamp = now
+        return now.seq
 
-    def _catch_up(self, connection: Connection) -> bool:
-        """Whether the new events could be taken in one by one."""
-        new = log.catch_up(connection, self.fold, self._seq)
-        if new is None:
+    def _catch_up(self, connection: Connection, seq: int) -> bool:
+        """Whether the events after a number could be taken in one by one; else everything is to be read anew."""
+        events = list(log.read_events(connection, since_seq=seq))
+        named = {event.intent for event in events if isinstance(event, SearchEvent) and event.intent}
+        new = sorted(intent for intent in named if intent not in self.confirmed.searches)
+        founded = catalogue.vectors_of_intents(connection, self._encoder, new)
+        if not log.take_in(connection, self.fold, events):
             return False
+        for intent, vector in founded:
+            self.confirmed.searches.add(intent, vector)
         counts_synthetic = log.is_throw_away(connection)
-        founded = {event.intent for event in new if isinstance(event, SearchEvent) and event.intent}
-        unknown = [intent for intent in founded if not self.confirmed.searches.has(intent)]
-        if unknown:
-            for intent, vector in zip(*catalogue.intent_vectors(connection, self._encoder, unknown), strict=True):
-                self.confirmed.searches.add(intent, vector)
-        for event in new:
+        for event in events:
             if isinstance(event, SearchEvent):
                 self._hear(event, counts_synthetic=counts_synthetic)
             elif isinstance(event, OutcomeEvent):
@@ -150,25 +151,20 @@ class Memory:
             counts_synthetic = log.is_throw_away(connection)
             time_us, key = delivery.moment.time_us, catalogue.vector_key(query.searched)
             vector_key = text_digest(key + self._encoder)
-            searches = self.confirmed.searches
-            intent = assign_intent(vector, vector_key, searches.ids, searches.vectors)
+            intent = self.confirmed.searches.assign(vector, vector_key)
             event = _event(connection, request, query, delivery, intent.id, vector_key)
-            if counts_synthetic or not event.synthetic:  # what is not counted founds no intent
-                self._keep(connection, intent, vector, key, time_us)
+            founds = intent.new and (counts_synthetic or not event.synthetic)  # what is not counted founds no intent
+            if counts_synthetic or not event.synthetic:
+                catalogue.keep_vector(connection, self._encoder, key, vector)
+            if founds:
+                catalogue.save_intent(connection, intent.id, self._encoder, key, time_us)
             seq = log.append_events(connection, [event])
         self.fold.apply(event, count_synthetic=counts_synthetic)
-        if intent.new and (counts_synthetic or not event.synthetic):
-            searches.add(intent.id, vector)
+        if founds:
+            self.confirmed.searches.add(intent.id, vector)
         self._hear(event, counts_synthetic=counts_synthetic)
-        self._seq = seq
+        self.stamp = replace(self.stamp, seq=seq)
         return event, seq
-
-    def _keep(
-        self, connection: Connection, intent: AssignedIntent, vector: NDArray[np.float32], key: str, time_us: int
-    ) -> None:
-        catalogue.save_vectors(connection, self._encoder, {key: vector})
-        if intent.new:
-            catalogue.save_intent(connection, intent.id, self._encoder, key, time_us)
 
 
 def _event(

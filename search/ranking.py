@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -27,8 +27,8 @@ class Ranking(Sequence[Scored]):
     ----------
     artifacts : sequence of str
         Ids, sorted; the arrays below are in this order.
-    rows : ndarray
-        Shape (artifacts,), int64: the row of the largest cosine of each.
+    row_of : callable
+        The row of the largest cosine of the artifact of a number.
     parts : mapping of str to ndarray
         Shape (artifacts,), float64 each: what the score is made of.
     total : ndarray
@@ -36,9 +36,9 @@ class Ranking(Sequence[Scored]):
     """
 
     def __init__(
-        self, artifacts: Sequence[str], rows: NDArray[np.int64], parts: Mapping[str, NDArray[np.float64]]
+        self, artifacts: Sequence[str], row_of: Callable[[int], int], parts: Mapping[str, NDArray[np.float64]]
     ) -> None:
-        self.artifacts, self.rows, self.parts = artifacts, rows, parts
+        self.artifacts, self.row_of, self.parts = artifacts, row_of, parts
         self.total = np.zeros(len(artifacts))
         for part in parts.values():
             self.total = self.total + part
@@ -68,7 +68,7 @@ class Ranking(Sequence[Scored]):
     def at(self, number: int) -> Scored:
         """The artifact of a number, in the order of ids."""
         parts = {name: float(part[number]) for name, part in self.parts.items()}
-        return Scored(self.artifacts[number], int(self.rows[number]), float(self.total[number]), parts)
+        return Scored(self.artifacts[number], self.row_of(number), float(self.total[number]), parts)
 
     def order(self, count: int) -> NDArray[np.int64]:
         """Numbers of at least the first `count` artifacts, int64, best first; all of them where that is not enough.

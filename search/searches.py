@@ -2,58 +2,67 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 from collections.abc import Iterable, Sequence
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.constants import SHRINK_ACTORS
+from graph.constants import MEAN_SEARCHES, SHRINK_ACTORS
 from indexer.lexical import tokenize
+from search.intents import KnownIntents
 
 _EXACT = float(2**24)
 """Vectors are added up in whole steps of one over this: a sum without rounding, whatever the order."""
 
 
-class Searches:
-    """Intents sorted by id, with their vectors, float32 (intents, dimension), normalised."""
+class Searches(KnownIntents):
+    """Intents with their vectors, the mean of these, and the words that their queries use.
+
+    Attributes
+    ----------
+    version : int
+        Another one whenever the mean is another.
+    """
 
     def __init__(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        self.ids, self.vectors = list(ids), vectors
-        self._places = {intent: place for place, intent in enumerate(self.ids)}
-        self._sum = np.round(vectors * _EXACT).astype(np.int64).sum(axis=0)
+        self.version = 0
         self._words: dict[str, set[str]] = {}
         self._said: dict[str, set[tuple[str, str]]] = {}
         self._stems: dict[str, frozenset[str]] = {}
-
-    def __len__(self) -> int:
-        return len(self.ids)
+        self._limit, self._counted = 2**32, 0
+        self._sum: NDArray[np.int64] = np.zeros(vectors.shape[1], np.int64)
+        super().__init__(ids, vectors)
 
     def add(self, intent: str, vector: NDArray[np.float32]) -> None:
-        """Take in a new intent in its place."""
-        place = bisect.bisect_left(self.ids, intent)
-        known = self.vectors if len(self.ids) else np.zeros((0, len(vector)), np.float32)
-        self.ids.insert(place, intent)
-        self.vectors = np.insert(known, place, vector, axis=0)
-        self._places = {intent: place for place, intent in enumerate(self.ids)}
-        self._sum = self._sum + np.round(vector * _EXACT).astype(np.int64)
+        """Take in a new intent, if it is not known."""
+        if intent not in self:
+            super().add(intent, vector)
+            self._count(len(self) - 1)
+            if self._counted > MEAN_SEARCHES:
+                self._limit //= 2
+                self._counted, self._sum = 0, np.zeros_like(self._sum)
+                for place in range(len(self)):
+                    self._count(place)
 
-    def has(self, intent: str) -> bool:
-        """Whether the intent's vector is known."""
-        return intent in self._places
-
-    def places(self, intents: Iterable[str]) -> NDArray[np.int64]:
-        """The places of known intents, int64."""
-        return np.array([self._places[intent] for intent in intents], np.int64)
+    def _count(self, place: int) -> None:
+        if crc32(self.ids[place].encode()) < self._limit:
+            self._sum = self._sum + np.round(self.vectors[place] * _EXACT).astype(np.int64)
+            self._counted += 1
+            self.version += 1
 
     def mean(self) -> NDArray[np.float32]:
-        """The mean search, shrunk to nothing where there are few, float32 (dimension,)."""
-        return np.asarray(self._sum / _EXACT / (len(self.ids) + SHRINK_ACTORS), np.float32)
+        """The mean search, shrunk to nothing where there are few, float32 (dimension,).
+
+        Of many, a sample is taken by a hash of their ids, so that the mean of a long log is not another after every
+        search, and is the same in whatever order they came.
+        """
+        return np.asarray(self._sum / _EXACT / (self._counted + SHRINK_ACTORS), np.float32)
 
     def hear(self, queries: Iterable[tuple[str, str, str]]) -> None:
         """Take in queries: (intent, text, actor) each."""
-        given = [query for query in queries if query[0] in self._places]
+        given = [query for query in queries if query[0] in self]
         self._tokenize({text for _, text, _ in given})
         for intent, text, actor in given:
             for word in self._stems[text]:

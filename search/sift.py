@@ -29,7 +29,7 @@ _WIDEN_DEPTH: Final = 200
 
 @dataclass
 class Sifted:
-    """What is left, best first, its artifacts by id, and how many were left out because nobody knows."""
+    """What is left, best first, how many were left out as unknown, and the artifacts by id where they were read."""
 
     kept: list[Scored] = field(default_factory=list)
     artifacts: dict[str, Artifact] = field(default_factory=dict)
@@ -56,6 +56,8 @@ class Sieve:
         of the page. Among equally relevant ones, of one printed score, what is verified comes first.
         """
         request, found, candidates = self.request, Sifted(), Candidates(self.connection)
+        if not (request.where or request.policy or request.rejected):
+            return Sifted(scored.top(max(request.offset + request.limit, EXPLORE_DEPTH)))
         rejected = [catalogue.find_artifact(self.connection, name) for name in request.rejected]
         end = request.offset + request.limit
         wanted = max(end, EXPLORE_DEPTH)
@@ -113,6 +115,10 @@ class Sieve:
         drops = [(limit, len(slugs), slugs[0]) for limit, slugs in kept_out.items()]
         best = artifacts[near[0].artifact].slug if near else ""
         return sorted(drops, key=lambda drop: (-drop[1], drop[0])), best
+
+    def artifacts_of(self, page: Sequence[Scored], sifted: Sifted) -> dict[str, Artifact]:
+        """The artifacts of a page by id, read where sifting did not need to."""
+        return sifted.artifacts or dict(self.cache.read(self.connection, [each.artifact for each in page]))
 
     def words(self) -> str:
         """What was asked, in words."""

@@ -16,6 +16,19 @@ _SHOWN_CHARS: Final = 240
 
 def explain_match(facts: ArtifactFacts, capability: str | None, fold: Fold) -> str:
     """One line: what the capability does, what running it showed, and what searchers confirmed."""
+    key = capability or ""
+    if key not in facts.said:
+        facts.said[key] = _said(facts, capability)
+    chosen = [vote for vote in fold.votes_on(facts.artifact.id) if vote.outcome in SELECTING]
+    if not chosen:
+        return facts.said[key]
+    actors, searches = len({vote.actor for vote in chosen}), len({vote.search for vote in chosen})
+    counted = f"chosen or confirmed in {searches} search{'es' * (searches > 1)} by {actors} actor{'s' * (actors > 1)}"
+    return "; ".join(filter(None, (facts.said[key], counted)))
+
+
+def _said(facts: ArtifactFacts, capability: str | None) -> str:
+    """What follows from the facts alone."""
     parts = []
     refuted = frozenset(claim.id for claim in facts.refuted_claims)
     own = next((c for c in facts.artifact.capabilities if c.id == capability), None)
@@ -26,11 +39,4 @@ def explain_match(facts: ArtifactFacts, capability: str | None, fold: Fold) -> s
     runs = facts.runs(capability)
     if runs is not None and runs.verdict in MEASURED:
         parts.append(f"runs: {verdict_words(runs)}{f', {runs.reason}' if runs.reason else ''}")
-    chosen = [vote for vote in fold.votes_on(facts.artifact.id) if vote.outcome in SELECTING]
-    if chosen:
-        actors = len({vote.actor for vote in chosen})
-        searches = len({vote.search for vote in chosen})
-        parts.append(
-            f"chosen or confirmed in {searches} search{'es' * (searches > 1)} by {actors} actor{'s' * (actors > 1)}"
-        )
     return "; ".join(parts)

@@ -77,7 +77,7 @@ def test_the_same_as_the_plain_definition_bit_for_bit(
 @given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=30), st.integers(-3, 32), st.integers(-3, 32))
 def test_a_ranking_is_sliced_like_a_list(values: list[float], start: int, stop: int) -> None:
     ids = [f"{number:03}" for number in range(len(values))]
-    ranking = Ranking(ids, np.arange(len(ids)), {"dense": np.array(values)})
+    ranking = Ranking(ids, lambda number: number, {"dense": np.array(values)})
     whole = sorted(zip(values, ids, strict=True), key=lambda one: (-one[0], one[1]))
     assert [s.artifact for s in ranking[start:stop]] == [name for _, name in whole[start:stop]]
     assert ranking[len(ids) - 1].artifact == ranking[-1].artifact == whole[-1][1]
@@ -94,6 +94,6 @@ def test_ties_go_by_id_and_nothing_gives_nothing() -> None:
         fuse(TEXTS, None, None)
 
 
-def test_best_rows_takes_the_first_of_equals() -> None:
-    assert TEXTS.best_rows(_f(1, 1, 0, 0)).tolist() == [0, 2, 3]
+def test_the_best_row_is_the_first_of_equals() -> None:
+    assert [TEXTS.best_row(_f(1, 1, 0, 0), number) for number in range(3)] == [0, 2, 3]
     assert TEXTS.best(_f(1, 2, 0, -1)).tolist() == [2, 0, -1]

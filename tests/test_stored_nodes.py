@@ -13,7 +13,7 @@ from sqlalchemy import delete, update
 from graph.constants import DAY_US, SCORES_FRESH_US
 from graph.errors import StoreError, UnknownArtifact
 from graph.events import CatalogueEvent, OutcomeEvent, SearchEvent, new_id
-from graph.explain import explain_artifact, explain_part, find_crowds
+from graph.explain import explain_artifact, explain_part, find_crowd
 from graph.home import Home
 from graph.kept_scores import compute_standings, keep_standings, read_standing
 from graph.statistics import MatchGraph, Node, read_match_graph
@@ -60,7 +60,7 @@ def test_one_node_is_that_of_the_whole_graph(home: Home, seed: int, size: int, m
                 explained = explain_artifact(whole, node.id)
                 assert explained == explain_part(
                     part, node, pagerank=whole.pagerank[node], flow=whole.walks.flows.get(node.id, 0.0),
-                    crowd=find_crowds(whole.votes, [node.id])[node.id],
+                    crowd=find_crowd(whole.walks, node.id),
                     neighbours=read_neighbours(connection, node, as_of_us),
                 )  # fmt: skip
         for kind, id_ in (("intent", "in_3"), ("artifact", "e"), ("artifact", "d"), ("capability", "")):

@@ -145,6 +145,7 @@ def test_contradictions(conditions: list[str], contradict: bool) -> None:
     [
         ("ein Modell, das Bilder von Katzen und Hunden erkennt", "German"), ("распознавание речи", "Russian"),
         ("識別圖像中的物體", "Chinese"), ("reconnaître la parole dans des enregistrements", "French"),
+        ("receita de bolo de cenoura", "another language"), ("camper van rental in Tasmania", ""),
         ("estimate depth from one image", ""), ("vit-base-patch16-224", ""), ("déjà vu detection", ""),
         ('Translate to English: "Le système éducatif est composé de la maternelle et des écoles"', ""), ("OCR", ""),
     ],

@@ -24,7 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -191,35 +191,50 @@ def made_home(folder: Path, artifacts: int, events: int) -> Home:
 
 # Asking -------------------------------------------------------------------------------------------------
 class TimedEncoder:
-    """An encoder that adds up the seconds it takes."""
+    """An encoder that remembers the seconds of its last call: wall clock, and of the processor."""
 
     def __init__(self, encoder: Encoder) -> None:
-        self.info, self._encoder, self.seconds = encoder.info, encoder, 0.0
+        self.info, self._encoder, self.seconds, self.cpu_seconds = encoder.info, encoder, 0.0, 0.0
 
     def encode(self, texts: Sequence[str], on_done: Callable[[int], None] | None = None) -> NDArray[np.float32]:
         """The encoder's vectors."""
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.thread_time()
         try:
             return self._encoder.encode(texts, on_done)
         finally:
-            self.seconds += time.perf_counter() - began
+            self.seconds, self.cpu_seconds = time.perf_counter() - began, time.thread_time() - cpu
 
 
-def asked(engine: Engine, text: str) -> tuple[float, float]:
-    """Milliseconds of one search without the encoder, and of the encoder."""
+class Taken(NamedTuple):
+    """Milliseconds of one search: without the encoder, of the encoder, and without it of the processor."""
+
+    rest_ms: float
+    encoder_ms: float
+    cpu_ms: float
+
+
+def asked(engine: Engine, text: str) -> Taken:
+    """What one search took."""
     timer: Any = engine.encoder
-    timer.seconds, began = 0.0, time.perf_counter()
+    timer.seconds, timer.cpu_seconds = 0.0, 0.0
+    began, cpu = time.perf_counter(), time.thread_time()
     engine.search(SearchRequest(text, LOCAL))
-    took = time.perf_counter() - began
-    return 1e3 * (took - timer.seconds), 1e3 * timer.seconds
+    took, cpu_took = time.perf_counter() - began, time.thread_time() - cpu
+    return Taken(1e3 * (took - timer.seconds), 1e3 * timer.seconds, 1e3 * (cpu_took - timer.cpu_seconds))
 
 
-def summary(values: Sequence[float]) -> dict[str, float]:
+def spread(values: Sequence[float]) -> dict[str, float]:
     """Median, 95th percentile and least, in milliseconds."""
     return {
         "median_ms": round(statistics.median(values), 3), "p95_ms": round(float(np.percentile(values, 95)), 3),
         "least_ms": round(min(values), 3), "n": len(values),
     }  # fmt: skip
+
+
+def summary(taken: Sequence[Taken]) -> dict[str, float]:
+    """The spread of what searches took beyond the encoder, and the median of their processor time."""
+    cpu_ms = round(statistics.median(each.cpu_ms for each in taken), 3)
+    return {**spread([each.rest_ms for each in taken]), "cpu_median_ms": cpu_ms}
 
 
 def measure(folder: Path, artifacts: int, events: int, count: int) -> dict[str, Any]:
@@ -243,20 +258,19 @@ def measure(folder: Path, artifacts: int, events: int, count: int) -> dict[str, 
             connection.exec_driver_sql("UPDATE meta SET value = value WHERE key = 'throw_away'")
         floor.append(1e3 * (time.perf_counter() - began))
         answer = other.search(SearchRequest(text, LOCAL))
-        after_search.append(asked(engine, text)[0])
+        after_search.append(asked(engine, text))
         record_outcome(home, answer.results[0].token, "click", Caller("cli", Actor(id="local")))
-        after_outcome.append(asked(engine, text)[0])
+        after_outcome.append(asked(engine, text))
     with home.store.reading() as connection:
         seq = log.last_seq(connection)
     found = {
         "artifacts": artifacts, "events": events, "events_at_the_end": seq, "rows": len(engine.snapshot.rows),
         "votes": len(engine.memory.fold.votes), "first_search_s": round(first_s, 2),
-        "encoder": summary([encoder for _, encoder in cold]),
-        "beyond_the_encoder_cold": summary([rest for rest, _ in cold]),
-        "beyond_the_encoder_known": summary([rest for rest, _ in known]),
+        "encoder": spread([each.encoder_ms for each in cold]),
+        "beyond_the_encoder_cold": summary(cold), "beyond_the_encoder_known": summary(known),
         "after_a_search_of_another_process": summary(after_search),
         "after_an_outcome_of_another_process": summary(after_outcome),
-        "an_empty_durable_transaction": summary(floor),
+        "an_empty_durable_transaction": spread(floor),
     }  # fmt: skip
     home.close()
     return found

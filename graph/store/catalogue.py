@@ -16,7 +16,7 @@ from graph.claims import Claim
 from graph.digest import text_digest
 from graph.errors import UnknownArtifact
 from graph.events import now_us
-from graph.store.database import upsert, write_meta
+from graph.store.database import fetch, insert_new, upsert, write_meta
 from graph.store.tables import ARTIFACTS, ASSIGNMENTS, CANONICAL, CLAIMS, INTENTS, VECTORS
 
 _IN_CHUNK = 500
@@ -118,12 +118,10 @@ def all_artifacts(connection: Connection) -> list[Artifact]:
 
 def artifacts_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Artifact]:
     """Artifacts by id, retired ones included; ids that are unknown are left out."""
-    wanted = sorted(set(ids))
     found = {}
-    for start in range(0, len(wanted), _IN_CHUNK):
-        chunk = wanted[start : start + _IN_CHUNK]
-        for row in connection.execute(select(ARTIFACTS.c.document).where(ARTIFACTS.c.id.in_(chunk))):
-            artifact = _artifact(row)
+    for name in sorted(set(ids)):
+        for (document,) in fetch(connection, "SELECT document FROM artifacts WHERE id = ?", (name,)):
+            artifact = Artifact.model_validate_json(document)
             found[artifact.id] = artifact
     return found
 
@@ -183,6 +181,16 @@ def stated_claims(connection: Connection, artifact: str | None = None) -> list[C
     if artifact is not None:
         query = query.where(CLAIMS.c.artifact == artifact)
     return [Claim.model_validate_json(row.document) for row in connection.execute(query)]
+
+
+def stated_claims_of(connection: Connection, artifacts: Sequence[str]) -> list[Claim]:
+    """Claims that these artifacts state now, sorted by id within each."""
+    statement = "SELECT document FROM claims WHERE artifact = ? AND stated ORDER BY id"
+    return [
+        Claim.model_validate_json(document)
+        for artifact in dict.fromkeys(artifacts)
+        for (document,) in fetch(connection, statement, (artifact,))
+    ]
 
 
 def claims_of(connection: Connection) -> list[Claim]:
@@ -263,6 +271,12 @@ def load_vectors(connection: Connection, encoder: str, keys: Sequence[str]) -> d
     return found
 
 
+def load_vector(connection: Connection, encoder: str, key: str) -> NDArray[np.float32] | None:
+    """The kept vector of one text, float32 of shape (dimension,), or None."""
+    rows = fetch(connection, "SELECT vector FROM vectors WHERE encoder = ? AND text = ?", (encoder, key))
+    return np.frombuffer(rows[0][0], dtype=np.float32) if rows else None
+
+
 def save_vectors(connection: Connection, encoder: str, vectors: dict[str, NDArray[np.float32]]) -> None:
     """Keep vectors by text key."""
     rows = [
@@ -272,30 +286,42 @@ def save_vectors(connection: Connection, encoder: str, vectors: dict[str, NDArra
     upsert(connection, VECTORS, rows)
 
 
+def keep_vector(connection: Connection, encoder: str, key: str, vector: NDArray[np.float32]) -> None:
+    """Keep the vector of one text, if it is not kept yet."""
+    row = {"encoder": encoder, "text": key, "vector": np.ascontiguousarray(vector, np.float32).tobytes()}
+    insert_new(connection, VECTORS, row)
+
+
 def save_intent(connection: Connection, intent: str, encoder: str, key: str, time_us: int) -> None:
     """Keep a new intent and the key of its first query's vector."""
     upsert(connection, INTENTS, [{"id": intent, "encoder": encoder, "vector_key": key, "created_us": time_us}])
 
 
-def intent_vectors(
-    connection: Connection, encoder: str, only: Sequence[str] | None = None
-) -> tuple[list[str], NDArray[np.float32]]:
-    """Ids of all intents of an encoder, sorted, and their vectors, float32 of shape (intents, dimension).
-
-    With `only`, a few ids, those of them that there are.
-    """
+def intent_vectors(connection: Connection, encoder: str) -> tuple[list[str], NDArray[np.float32]]:
+    """Ids of all intents of an encoder, sorted, and their vectors, float32 of shape (intents, dimension)."""
     query = (
         select(INTENTS.c.id, VECTORS.c.vector)
         .join(VECTORS, (VECTORS.c.text == INTENTS.c.vector_key) & (VECTORS.c.encoder == INTENTS.c.encoder))
         .where(INTENTS.c.encoder == encoder)
         .order_by(INTENTS.c.id)
     )
-    if only is not None:
-        query = query.where(INTENTS.c.id.in_(only))
     rows = connection.execute(query).all()
     if not rows:
         return [], np.zeros((0, 0), np.float32)
     return [row.id for row in rows], np.stack([np.frombuffer(row.vector, np.float32) for row in rows])
+
+
+def vectors_of_intents(
+    connection: Connection, encoder: str, intents: Sequence[str]
+) -> list[tuple[str, NDArray[np.float32]]]:
+    """These intents with their vectors, each float32 of shape (dimension,), in their order; unknown ones left out."""
+    query = select(INTENTS.c.id, INTENTS.c.vector_key).where(INTENTS.c.encoder == encoder)
+    keys: dict[str, str] = {}
+    for start in range(0, len(intents), _IN_CHUNK):
+        rows = connection.execute(query.where(INTENTS.c.id.in_(intents[start : start + _IN_CHUNK])))
+        keys |= {str(row.id): str(row.vector_key) for row in rows}
+    vectors = load_vectors(connection, encoder, list(keys.values()))
+    return [(intent, vectors[keys[intent]]) for intent in intents if keys.get(intent) in vectors]
 
 
 def forget_vectors(connection: Connection, encoder: str, keys: Sequence[str]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, event, inspect, select, text
+from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from graph.errors import StoreError
@@ -49,6 +49,8 @@ class Database:
             The database refuses.
         """
         with _translated(self.url), self._engine.connect() as connection:
+            if self._engine.dialect.name == "postgresql":  # its default shows later statements a later state
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @contextmanager
@@ -106,7 +108,13 @@ def upsert(
     if rows:
         statement = _upsert_statement(connection.dialect, table, tuple(rows[0]), tuple(add), tuple(least))
         for start in range(0, len(rows), _BATCH):
-            connection.exec_driver_sql(statement, [tuple(row.values()) for row in rows[start : start + _BATCH]])
+            run_many(connection, statement, [tuple(row.values()) for row in rows[start : start + _BATCH]])
+
+
+def insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> None:
+    """Insert a row whose primary key does not exist; otherwise leave what is there."""
+    statement = _insert_statement(connection.dialect, table, tuple(row))
+    run_many(connection, f"{statement} ON CONFLICT DO NOTHING", [tuple(row.values())])
 
 
 def insert_rows(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -114,10 +122,43 @@ def insert_rows(connection: Connection, table: Table, rows: Iterable[tuple[Any, 
     statement = _insert_statement(connection.dialect, table, tuple(column.name for column in table.columns))
     given = iter(rows)
     while chunk := list(islice(given, _INSERT_BATCH)):
-        connection.exec_driver_sql(statement, chunk)
+        run_many(connection, statement, chunk)
 
 
-# Statements as text: what SQLAlchemy does for each execution costs several times what the database does for a row.
+# Statements as text, on the driver itself: SQLAlchemy's part of an execution costs several times what a row does.
+def fetch(connection: Connection, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """The rows of a statement, whose places for values are `?` on every database."""
+    with _driver_cursor(connection, statement) as cursor:
+        cursor.execute(_with_places(connection.dialect, statement), parameters)
+        return list(cursor.fetchall())
+
+
+def run_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run a statement that gives nothing once per row of values; its places are those of the driver."""
+    with _driver_cursor(connection, statement) as cursor:
+        cursor.executemany(statement, rows)
+
+
+@contextmanager
+def _driver_cursor(connection: Connection, statement: str) -> Iterator[Any]:
+    """A cursor of the driver in the connection's transaction; errors are SQLAlchemy's, as everywhere else."""
+    if not connection.in_transaction():
+        connection.begin()
+    cursor = connection.connection.cursor()
+    known = connection.dialect.loaded_dbapi.Error
+    try:
+        yield cursor
+    except known as error:
+        raise DBAPIError.instance(statement, None, error, known, dialect=connection.dialect) from error
+    finally:
+        cursor.close()
+
+
+@lru_cache(maxsize=64)
+def _with_places(dialect: Dialect, statement: str) -> str:
+    return statement if dialect.paramstyle == "qmark" else statement.replace("?", "%s")
+
+
 @lru_cache(maxsize=64)
 def _insert_statement(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> str:
     quote = dialect.identifier_preparer.quote
@@ -147,8 +188,8 @@ def _upsert_statement(
 
 def read_meta(connection: Connection, key: str) -> str | None:
     """The value kept under a key, or None where there is none."""
-    value = connection.execute(select(META.c.value).where(META.c.key == key)).scalar_one_or_none()
-    return None if value is None else str(value)
+    rows = fetch(connection, "SELECT value FROM meta WHERE meta.key = ?", (key,))
+    return str(rows[0][0]) if rows else None
 
 
 def write_meta(connection: Connection, key: str, value: str) -> None:
@@ -208,14 +249,15 @@ def _migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", MIGRATIONS.as_posix().replace("%", "%%"))
     file = engine.url.database if engine.dialect.name == "sqlite" else None
-    with FileLock(f"{file}.migrating") if file and file != ":memory:" else _no_lock(), engine.connect() as connection:
+    with (
+        FileLock(f"{file}.migrating") if file and file != ":memory:" else nullcontext(),
+        engine.connect() as connection,
+    ):
         config.attributes["connection"] = connection
+        if engine.dialect.name == "postgresql":  # whoever comes second finds it done
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})"))
         command.upgrade(config, "head")
-
-
-@contextmanager
-def _no_lock() -> Iterator[None]:
-    yield
+        connection.commit()
 
 
 @contextmanager
@@ -223,14 +265,23 @@ def _translated(url: str) -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        raise StoreError(f"database {_shown(url)}: {error.orig}: it is stored already, under this id") from error
+        raise StoreError(
+            f"database {_shown(url)}: {_first_line(error.orig)}: it is stored already, under this id"
+        ) from error
     except DBAPIError as error:
-        raise StoreError(f"database {_shown(url)}: {error.orig}: check that it is writable and has room") from error
+        raise StoreError(
+            f"database {_shown(url)}: {_first_line(error.orig)}: check that it is writable and has room"
+        ) from error
     except SQLAlchemyError as error:
-        first_line = str(error).partition("\n")[0]
-        raise StoreError(f"database {_shown(url)}: {first_line}: check --db or MATCHGRAPH_DATABASE_URL") from error
+        raise StoreError(
+            f"database {_shown(url)}: {_first_line(error)}: check --db or MATCHGRAPH_DATABASE_URL"
+        ) from error
+
+
+def _first_line(error: object) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _shown(url: str) -> str:
-    """A database URL without user and password."""
-    return url.rpartition("@")[2]
+    """A database URL without user, password and options, among which a password may be."""
+    return url.partition("?")[0].rpartition("@")[2]

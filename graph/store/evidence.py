@@ -14,7 +14,7 @@ from graph.claims import Evidence, evidence_id
 from graph.digest import GENESIS, canonical_json, link
 from graph.errors import EvidenceError
 from graph.events import now_us
-from graph.store.database import upsert
+from graph.store.database import fetch, upsert
 from graph.store.tables import EVIDENCE, TRUST, UNITS
 
 
@@ -46,16 +46,20 @@ def append_evidence(connection: Connection, records: Sequence[Evidence]) -> None
 
 def all_evidence(connection: Connection, artifact: str | None = None) -> Iterator[Evidence]:
     """Evidence in the order it was appended, of one artifact or of all."""
-    query = select(EVIDENCE.c.payload).order_by(EVIDENCE.c.seq)
     if artifact is not None:
-        query = query.where(EVIDENCE.c.artifact == artifact)
-    for row in connection.execute(query):
+        of_one = "SELECT payload FROM evidence WHERE artifact = ? ORDER BY seq"
+        yield from (Evidence.model_validate_json(payload) for (payload,) in fetch(connection, of_one, (artifact,)))
+        return
+    for row in connection.execute(select(EVIDENCE.c.payload).order_by(EVIDENCE.c.seq)):
         yield Evidence.model_validate_json(row.payload)
 
 
-def artifacts_with_evidence(connection: Connection) -> frozenset[str]:
-    """Ids of the artifacts that have any evidence."""
-    return frozenset(str(row.artifact) for row in connection.execute(select(EVIDENCE.c.artifact).distinct()))
+def artifacts_with_evidence(connection: Connection, among: Sequence[str] | None = None) -> frozenset[str]:
+    """Ids of the artifacts that have any evidence, among these or among all."""
+    if among is None:
+        return frozenset(str(row.artifact) for row in connection.execute(select(EVIDENCE.c.artifact).distinct()))
+    statement = "SELECT 1 FROM evidence WHERE artifact = ? LIMIT 1"
+    return frozenset(artifact for artifact in among if fetch(connection, statement, (artifact,)))
 
 
 def deciding_evidence(connection: Connection, artifact: str | None = None) -> dict[str, Evidence]:

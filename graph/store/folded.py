@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from itertools import zip_longest
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, collate, delete, select
+from sqlalchemy import Connection, Table, delete, select
 
 from graph.constants import OUTCOME_LEVEL
 from graph.identities import Identities
 from graph.match_graph import Fold, Vote
 from graph.store.bulk_fold import BulkFold
-from graph.store.database import insert_rows, upsert
+from graph.store.database import fetch, insert_rows, upsert
 from graph.store.tables import (
     EVENTS,
     FOLD_ACTORS,
@@ -53,8 +54,7 @@ def read_votes(connection: Connection) -> Fold:
 
 def read_identities(connection: Connection) -> Identities:
     """The merges of the log."""
-    rows = connection.exec_driver_sql("SELECT kind, subject, object FROM fold_same")
-    return Identities({(row.kind, row.subject, row.object) for row in rows})
+    return Identities(set(fetch(connection, "SELECT kind, subject, object FROM fold_same")))
 
 
 def _vote(row: Any) -> Vote:
@@ -149,14 +149,14 @@ def replace_fold(connection: Connection, folded: BulkFold) -> None:
 
 def equals_fold(connection: Connection, folded: BulkFold) -> bool:
     """Whether the folded tables hold exactly these rows; compared row by row, so that neither side is held twice."""
-    return all(
-        all(tuple(stored or ()) == made for stored, made in zip_longest(_sorted_rows(connection, table), rows))
-        for table, rows in folded.tables()
-    )
+    for table, made in folded.tables():
+        with closing(_sorted_rows(connection, table)) as stored:
+            if not all(tuple(one or ()) == other for one, other in zip_longest(stored, made)):
+                return False
+    return True
 
 
-def _sorted_rows(connection: Connection, table: Table) -> Iterator[Any]:
+def _sorted_rows(connection: Connection, table: Table) -> Generator[Any]:
     """The rows of a table in the order of its primary key, texts by code point as Python sorts them."""
-    postgresql = connection.dialect.name == "postgresql"
-    keys = [collate(key, "C") if postgresql and key.type.python_type is str else key for key in table.primary_key]
-    yield from connection.execute(select(table).order_by(*keys).execution_options(yield_per=1_000))
+    with connection.execute(select(table).order_by(*table.primary_key).execution_options(yield_per=1_000)) as rows:
+        yield from rows

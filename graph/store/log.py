@@ -17,7 +17,7 @@ from graph.events import EVENT, CatalogueEvent, OutcomeEvent, SearchEvent, Tombs
 from graph.identities import MERGES, Identities
 from graph.match_graph import Fold, fold
 from graph.store.bulk_fold import BulkFold, read_payload
-from graph.store.database import insert_rows, read_meta, write_meta
+from graph.store.database import fetch, insert_rows, read_meta, write_meta
 from graph.store.folded import (
     OnFolded,
     bulk_fold,
@@ -58,8 +58,8 @@ def is_throw_away(connection: Connection) -> bool:
 
 def append_events(connection: Connection, events: Sequence[AnyEvent]) -> int:
     """Append events and fold them, in the connection's write transaction; the number of the last event."""
-    last = connection.exec_driver_sql("SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1").first()
-    seq, chain = (0, GENESIS) if last is None else (int(last.seq), str(last.chain))
+    last = fetch(connection, "SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1")
+    seq, chain = (int(last[0][0]), str(last[0][1])) if last else (0, GENESIS)
     rows = []
     for event in events:
         seq += 1
@@ -241,18 +241,22 @@ def refold(connection: Connection) -> Fold:
     return fold(read_events(connection), count_synthetic=is_throw_away(connection))
 
 
-def catch_up(connection: Connection, counts: Fold, since_seq: int) -> list[AnyEvent] | None:
-    """The events after a number, by which counts were brought up to date in place; None: they must be read anew.
+def catch_up(connection: Connection, counts: Fold, since_seq: int) -> bool:
+    """Whether counts that knew the log up to a number were brought up to date in place; else they must be read anew.
 
     Reading anew is needed after a merge or an erasure. Give any fold read by `read_fold` or `read_votes`.
     """
-    new = list(read_events(connection, since_seq=since_seq))
+    return take_in(connection, counts, list(read_events(connection, since_seq=since_seq)))
+
+
+def take_in(connection: Connection, counts: Fold, new: Sequence[AnyEvent]) -> bool:
+    """Whether new events were folded into counts; not after a merge or an erasure, which are to be read anew."""
     if any(isinstance(event, Tombstone) or _is_merge(event) for event in new):
-        return None
+        return False
     synthetic = is_throw_away(connection)
     for event in new:
         counts.apply(event, count_synthetic=synthetic)
-    return new
+    return True
 
 
 def _bulk(connection: Connection, on_folded: OnFolded | None) -> BulkFold:

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.constants import ABSTAIN_CONFIDENCE, FITS_PRIOR
+from graph.constants import ABSTAIN_CONFIDENCE, CALIBRATION_LEAST_OFF_DOMAIN, FITS_PRIOR
 from graph.digest import digest_of
 from graph.errors import SnapshotError
 from indexer.calibration.questions import fitting_queries, made_queries
@@ -27,7 +27,8 @@ _STEPS: Final = 100
 class Calibration:
     """A logistic curve on the best cosine: P(fits) = 1 / (1 + exp(-(slope · cosine + intercept))).
 
-    `fitting` and `off_domain` count the queries it was fitted on, `queries` is the digest of the off-domain ones.
+    `fitting` and `off_domain` count the queries it was fitted on; `answered` off-domain ones were left out because this
+    index answers them. `queries` is the digest of all off-domain ones.
     """
 
     method: int
@@ -35,6 +36,7 @@ class Calibration:
     intercept: float
     fitting: int
     off_domain: int
+    answered: int
     queries: str
 
     def confidence(self, cosine: float) -> float:
@@ -76,7 +78,8 @@ def calibrate(
     """The calibration of an index; None where nothing is in it, or nothing sets it apart from what no model does.
 
     Queries made from its own sentences against off-domain ones, both kinds weighing the same, then the prior of
-    docs/formulas.md. No user's query and no test set takes part.
+    docs/formulas.md. What is off-domain depends on the index: a query that is as near to it as the median made one is
+    left out. No user's query and no test set takes part.
 
     Parameters
     ----------
@@ -91,12 +94,16 @@ def calibrate(
     if not asked or not len(vectors):
         return None
     cosines = best_cosines(embed([*asked, *foreign]), vectors)
-    fits = np.arange(len(cosines)) < len(asked)
-    slope, intercept = fit_logistic(cosines, fits)
+    own, other = cosines[: len(asked)], cosines[len(asked) :]
+    other = other[other < np.median(own)]
+    if len(other) < CALIBRATION_LEAST_OFF_DOMAIN:
+        return None
+    slope, intercept = fit_logistic(np.concatenate([own, other]), np.arange(len(own) + len(other)) < len(own))
     if slope <= 0:
         return None
     odds = math.log(FITS_PRIOR / (1.0 - FITS_PRIOR))
-    return Calibration(METHOD, slope, intercept + odds, len(asked), len(foreign), digest_of(foreign))
+    answered = len(foreign) - len(other)
+    return Calibration(METHOD, slope, intercept + odds, len(own), len(other), answered, digest_of(foreign))
 
 
 def best_cosines(queries: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -13,6 +13,8 @@ _LATIN: Final = ("GERMAN", "FRENCH", "SPANISH", "PORTUGUESE", "ITALIAN", "DUTCH"
                  "TURKISH")  # fmt: skip
 _LEAST_WORDS: Final = 2
 """So many words that a language calls stop words, and more than English does, tell it."""
+_MOST_LANGUAGES: Final = 2
+"""Where more languages share the words, none is named."""
 _QUOTED: Final = re.compile(r"[\"“”«»„][^\"“”«»„]{0,500}[\"“”«»„]?|(?<=:\s)['‘].{0,500}")
 """What is quoted is an example of the work, not the language of the asker."""
 _SHARE: Final = 0.3
@@ -61,14 +63,18 @@ def _script(text: str) -> str:
 
 
 def _latin_language(text: str) -> str:
-    """The language whose stop words are most of the query's, where they are more than English stop words."""
+    """The languages whose stop words, English ones aside, are most of the query's, and more than English ones are."""
     words = plain_words(text)
     english = sum(word in _stop_words("EN_PLUS") for word in words)
     if english * 4 >= len(words):
         return ""
-    counts = {name: sum(word in _stop_words(name) for word in words) for name in _LATIN}
-    best = max(counts, key=lambda name: counts[name])
-    return best.capitalize() if counts[best] >= _LEAST_WORDS and counts[best] > english else ""
+    foreign = [word for word in words if word not in _stop_words("EN_PLUS")]
+    counts = {name: sum(word in _stop_words(name) for word in foreign) for name in _LATIN}
+    most = max(counts.values())
+    if most < _LEAST_WORDS or most <= english:
+        return ""
+    likely = [name.capitalize() for name in _LATIN if counts[name] == most]
+    return " or ".join(likely) if len(likely) <= _MOST_LANGUAGES else "to be in another language"
 
 
 @cache

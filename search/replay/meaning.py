@@ -15,7 +15,7 @@ from graph.store import catalogue
 from graph.store.folded import read_identities
 from graph.store.tables import INTENTS
 from inference.embedder import Encoder
-from search.intents import AssignedIntent, assign_intent
+from search.intents import AssignedIntent, assign_intent, near_intents
 
 CHUNK: Final = 256
 """Texts encoded and kept at a time: what Ctrl-C leaves is not encoded again."""
@@ -49,6 +49,8 @@ class Intents:
         self._ids: list[str] = []
         self._rows = np.zeros((0, 0), np.float32)
         self._new: dict[str, str] = {}
+        self._near: dict[str, NDArray[np.int64]] = {}
+        self._compared = 0
 
     def refresh(self, connection: Connection) -> None:
         """Take in what others founded meanwhile."""
@@ -56,13 +58,30 @@ class Intents:
         if connection.execute(known).scalar_one() != len(self._ids):
             self._ids, self._rows = catalogue.intent_vectors(connection, self._encoder)
             self._assigned.clear()
+            self._near = {}
+
+    def expect(self, texts: Iterable[str]) -> None:
+        """Compare queries that are to be assigned next with all known intents at once, which is what takes long."""
+        wanted = [text for text in dict.fromkeys(texts) if text not in self._assigned]
+        self._compared = len(self._ids)
+        self._near = {}
+        if wanted and self._compared:
+            queries = np.stack([self._query_vectors[text] for text in wanted])
+            self._near = dict(zip(wanted, near_intents(queries, self._rows[: self._compared]), strict=True))
+
+    def _rows_near(self, text: str) -> NDArray[np.int64] | None:
+        """Those of the comparison, and of what was founded since; None where the query was not expected."""
+        if text not in self._near:
+            return None
+        since = near_intents(self._query_vectors[text][None, :], self._rows[self._compared : len(self._ids)])[0]
+        return np.concatenate([self._near[text], since + self._compared])
 
     def assign(self, text: str) -> tuple[str, str]:
         """The intent of a query, and the key of its vector."""
         key = text_digest(catalogue.vector_key(text) + self._encoder)
         if text not in self._assigned:
             vector = self._query_vectors[text]
-            intent = assign_intent(vector, key, self._ids, self._rows[: len(self._ids)])
+            intent = assign_intent(vector, key, self._ids, self._rows[: len(self._ids)], self._rows_near(text))
             if intent.new:
                 self._found(intent.id, vector)
                 self._new[intent.id] = text

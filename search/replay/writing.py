@@ -104,6 +104,7 @@ class Writer:
 
     def _append(self, connection: Connection, batch: Sequence[Planned], meaning: Meaning) -> None:
         meaning.intents.refresh(connection)
+        meaning.intents.expect(each.search.first.query for each in batch if each.search and each.search.first.query)
         founded: dict[str, int] = {}
         events: list[SearchEvent | OutcomeEvent] = []
         claims = []

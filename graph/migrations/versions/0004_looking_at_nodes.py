@@ -1,4 +1,7 @@
-"""looking at nodes: votes found by capability and by actor; scores kept."""
+"""looking at nodes: votes found by capability and by actor; scores kept; PostgreSQL sorts texts by code point.
+
+SQLite and Python sort so too: the same order whatever the database.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,6 +23,12 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('artifact', name=op.f('pk_kept_scores')),
     sqlite_with_rowid=False
     )
+    if op.get_bind().dialect.name == 'postgresql':
+        known = sa.inspect(op.get_bind())
+        for table in known.get_table_names():
+            for column in known.get_columns(table):
+                if isinstance(column['type'], sa.String):
+                    op.execute(f'ALTER TABLE "{table}" ALTER COLUMN "{column["name"]}" TYPE text COLLATE "C"')
 
 
 def downgrade() -> None:
