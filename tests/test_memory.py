@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from search.places import Places
 from small_catalogue import build_small
 
 from graph.actors import forget_actor, merge_actors
@@ -16,7 +17,6 @@ from graph.store.stamp import read_stamp
 from search.engine import Engine, open_engine
 from search.memory import SearchRequest
 from search.outcomes import Caller, record_outcome
-from search.places import Places
 
 QUERIES = ("estimate depth from one image", "classify photos", "write down spoken words", "draw a picture")
 
