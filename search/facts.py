@@ -104,22 +104,21 @@ class Candidates:
         """An artifact to be judged."""
         return Candidate(artifact, self._reports(artifact), self._observed)
 
-    def has_evidence(self, artifact: str) -> bool:
-        """Whether anything was recorded about an artifact."""
+    def _has_evidence(self, artifact: str) -> bool:
         if self._with_evidence is None:
             self._with_evidence = artifacts_with_evidence(self._connection)
         return artifact in self._with_evidence
 
     def _reports(self, artifact: Artifact) -> Callable[[str], Sequence[ClaimReport]]:
         def read(_: str) -> Sequence[ClaimReport]:
-            if not self.has_evidence(artifact.id):
+            if not self._has_evidence(artifact.id):
                 return [report_claim(claim, None) for claim in artifact.claims]
             return read_facts(self._connection, [artifact])[artifact.id].claims
 
         return read
 
     def _observed(self, artifact: str) -> Sequence[Evidence]:
-        return observations(self._connection, artifact) if self.has_evidence(artifact) else ()
+        return observations(self._connection, artifact) if self._has_evidence(artifact) else ()
 
 
 def _report(claim: Claim, record: Evidence | None, now: Present, digest: str | None) -> ClaimReport:

@@ -13,7 +13,7 @@ from graph.artifacts import Artifact
 from graph.constants import EXPLORE_DEPTH
 from graph.policy import Policy, objections, standings_of
 from graph.store import catalogue
-from graph.store.evidence import deciding_evidence
+from graph.store.evidence import artifacts_with_evidence, deciding_evidence
 from indexer.snapshot import Snapshot
 from search.artifact_cache import ArtifactCache
 from search.copies import is_copy
@@ -55,12 +55,13 @@ class Sieve:
         However short the page: what is explored is drawn from the first 50. What is unknown is counted up to the end
         of the page. Among equally relevant ones, of one printed score, what is verified comes first.
         """
-        request, found, candidates = self.request, Sifted(), Candidates(self.connection)
-        if not (request.where or request.policy or request.rejected):
-            return Sifted(scored.top(max(request.offset + request.limit, EXPLORE_DEPTH)))
-        rejected = [catalogue.find_artifact(self.connection, name) for name in request.rejected]
+        request, found = self.request, Sifted()
         end = request.offset + request.limit
         wanted = max(end, EXPLORE_DEPTH)
+        if not (request.where or request.policy or request.rejected):
+            return Sifted(self._verified_first(_with_equals(scored, wanted)))
+        candidates = Candidates(self.connection)
+        rejected = [catalogue.find_artifact(self.connection, name) for name in request.rejected]
         for chunk in _chunks(scored, max(wanted, _CHUNK)):
             if len(found.kept) >= wanted and printed(chunk[0].score) != printed(found.kept[-1].score):
                 break
@@ -78,22 +79,21 @@ class Sieve:
                 if all(answers) and self._is_allowed(artifact, each):
                     found.kept.append(each)
                     found.artifacts[artifact.id] = artifact
-        found.kept = self._verified_first(found, candidates)
+        found.kept = self._verified_first(found.kept)
         return found
 
-    def _verified_first(self, found: Sifted, candidates: Candidates) -> list[Scored]:
+    def _verified_first(self, kept: Sequence[Scored]) -> list[Scored]:
         """The same, but within each printed score what matched is verified comes before what is only claimed."""
+        runs = [list(run) for _, run in groupby(kept, key=lambda each: printed(each.score))]
+        equal = [each.artifact for run in runs if len(run) > 1 for each in run]
+        judged = sorted(artifacts_with_evidence(self.connection, equal))
+        facts = read_facts(self.connection, list(self.cache.read(self.connection, judged).values())) if judged else {}
 
         def is_claimed(each: Scored) -> bool:
-            artifact = found.artifacts[each.artifact]
-            capability = self.snapshot.rows[each.row].capability
-            return not (
-                candidates.has_evidence(artifact.id)
-                and read_facts(self.connection, [artifact])[artifact.id].is_verified(capability)
-            )
+            known = facts.get(each.artifact)
+            return known is None or not known.is_verified(self.snapshot.rows[each.row].capability)
 
-        runs = [list(run) for _, run in groupby(found.kept, key=lambda each: printed(each.score))]
-        return [each for run in runs for each in (sorted(run, key=is_claimed) if len(run) > 1 else run)]
+        return [each for run in runs for each in (sorted(run, key=is_claimed) if facts else run)]
 
     def keeps_out(self, scored: Ranking, fits: Callable[[Scored], bool]) -> tuple[list[tuple[str, int, str]], str]:
         """Limits that alone keep out what fits: (limit, how many, slug of the best), the most first; the best of all.
@@ -131,6 +131,15 @@ class Sieve:
         return is_allowed(
             self.connection, artifact, self.snapshot.rows[candidate.row].capability, self.request.policy, self.as_of_us
         )
+
+
+def _with_equals(scored: Ranking, count: int) -> list[Scored]:
+    """The first so many, and all whose score prints as the last one's."""
+    while (found := scored.top(count)) and len(found) < len(scored):
+        if printed(scored[len(found)].score) != printed(found[-1].score):
+            break
+        count *= 2
+    return found
 
 
 def printed(score: float) -> str:
