@@ -217,7 +217,8 @@ class Engine:
         if not fit.fits:
             nearest = self.snapshot.rows[scored.row_of(int(scored.parts["dense"].argmax()))].slug
             return Chosen((), abstained=True, message=nothing_fits(nearest), confidence=fit.confidence)
-        sieve = Sieve(connection, self.artifacts, self.snapshot, request, moment.time_us)
+        known = (self.artifacts, self.snapshot, request, moment.time_us, self._facts, self.memory.stamp)
+        sieve = Sieve(connection, *known)
         sifted = sieve.sift(scored)
         if asks_words and (request.where or request.policy or request.rejected):
             fit = judge.of(sifted.kept[:EXPLORE_DEPTH])

@@ -15,7 +15,7 @@ from graph.claims import Claim, ClaimReport, Evidence, report_claim
 from graph.responses import VerdictCounts
 from graph.store import catalogue
 from graph.store.database import Database
-from graph.store.evidence import artifacts_with_evidence, deciding_evidence, observations
+from graph.store.evidence import artifacts_with_evidence, deciding_evidence, ever_verified, observations
 from graph.store.stamp import Stamp
 from inference.work.present import present
 from search.query.fields import Candidate
@@ -81,16 +81,33 @@ class FactsCache:
     def __init__(self) -> None:
         self._stamp: tuple[str | None, int] | None = None
         self._facts: dict[str, ArtifactFacts] = {}
+        self._verified: set[str] = set()
+        self._looked_at = 0
 
     def read(self, store: Database, stamp: Stamp, artifacts: Sequence[Artifact]) -> dict[str, ArtifactFacts]:
         """Facts of artifacts by id, at a stamp or later."""
-        if self._stamp != (stamp.catalogue, stamp.evidence):
-            self._stamp, self._facts = (stamp.catalogue, stamp.evidence), {}
+        self._begin(stamp)
         missing = [artifact for artifact in artifacts if artifact.id not in self._facts]
         if missing:
             with store.reading() as connection:
                 self._facts |= read_facts(connection, missing)
         return {artifact.id: self._facts[artifact.id] for artifact in artifacts}
+
+    def is_verified(self, connection: Connection, stamp: Stamp, artifact: str, capability: str) -> bool:
+        """Whether a capability of an artifact is verified, at a stamp; cheap for the many of which nothing ever was."""
+        self._begin(stamp)
+        if stamp.evidence != self._looked_at:
+            self._verified |= ever_verified(connection, min(self._looked_at, stamp.evidence))
+            self._looked_at = stamp.evidence
+        if artifact not in self._verified:
+            return False
+        if artifact not in self._facts:
+            self._facts |= read_facts(connection, list(catalogue.artifacts_by_id(connection, [artifact]).values()))
+        return artifact in self._facts and self._facts[artifact].is_verified(capability)
+
+    def _begin(self, stamp: Stamp) -> None:
+        if self._stamp != (stamp.catalogue, stamp.evidence):
+            self._stamp, self._facts = (stamp.catalogue, stamp.evidence), {}
 
 
 class Candidates:
@@ -104,7 +121,7 @@ class Candidates:
         """An artifact to be judged."""
         return Candidate(artifact, self._reports(artifact), self._observed)
 
-    def has_evidence(self, artifact: str) -> bool:
+    def _has_evidence(self, artifact: str) -> bool:
         """Whether anything was recorded about an artifact."""
         if self._with_evidence is None:
             self._with_evidence = artifacts_with_evidence(self._connection)
@@ -112,14 +129,14 @@ class Candidates:
 
     def _reports(self, artifact: Artifact) -> Callable[[str], Sequence[ClaimReport]]:
         def read(_: str) -> Sequence[ClaimReport]:
-            if not self.has_evidence(artifact.id):
+            if not self._has_evidence(artifact.id):
                 return [report_claim(claim, None) for claim in artifact.claims]
             return read_facts(self._connection, [artifact])[artifact.id].claims
 
         return read
 
     def _observed(self, artifact: str) -> Sequence[Evidence]:
-        return observations(self._connection, artifact) if self.has_evidence(artifact) else ()
+        return observations(self._connection, artifact) if self._has_evidence(artifact) else ()
 
 
 def _report(claim: Claim, record: Evidence | None, now: Present, digest: str | None) -> ClaimReport:

@@ -14,10 +14,11 @@ from graph.constants import EXPLORE_DEPTH
 from graph.policy import Policy, objections, standings_of
 from graph.store import catalogue
 from graph.store.evidence import deciding_evidence
+from graph.store.stamp import Stamp
 from indexer.snapshot import Snapshot
 from search.artifact_cache import ArtifactCache
 from search.copies import is_copy
-from search.facts import Candidates, read_facts
+from search.facts import Candidates, FactsCache
 from search.memory import SearchRequest
 from search.query import holds
 from search.ranking import Ranking, Scored
@@ -48,6 +49,8 @@ class Sieve:
     snapshot: Snapshot
     request: SearchRequest
     as_of_us: int
+    facts: FactsCache
+    stamp: Stamp
 
     def sift(self, scored: Ranking) -> Sifted:
         """The first that satisfy everything, up to the page's end; at least 50 where there are so many.
@@ -57,7 +60,7 @@ class Sieve:
         """
         request, found, candidates = self.request, Sifted(), Candidates(self.connection)
         if not (request.where or request.policy or request.rejected):
-            return self._unfiltered(scored, max(request.offset + request.limit, EXPLORE_DEPTH))
+            return Sifted(self._verified_first(self._down_to_ties(scored)))
         rejected = [catalogue.find_artifact(self.connection, name) for name in request.rejected]
         end = request.offset + request.limit
         wanted = max(end, EXPLORE_DEPTH)
@@ -78,37 +81,26 @@ class Sieve:
                 if all(answers) and self._is_allowed(artifact, each):
                     found.kept.append(each)
                     found.artifacts[artifact.id] = artifact
-        found.kept = self._verified_first(found, candidates)
+        found.kept = self._verified_first(found.kept)
         return found
 
-    def _unfiltered(self, scored: Ranking, wanted: int) -> Sifted:
-        """The same where nothing is asked but words: artifacts are read only where printed scores are equal."""
-        count = wanted
-        top = scored.top(count)
-        while len(top) == count < len(scored) and printed(top[-1].score) == printed(top[wanted - 1].score):
-            count += _CHUNK
-            top = scored.top(count)
-        end = wanted
-        while end < len(top) and printed(top[end].score) == printed(top[wanted - 1].score):
-            end += 1
-        runs = [list(run) for _, run in groupby(top[:end], key=lambda each: printed(each.score))]
-        tied = [each.artifact for run in runs if len(run) > 1 for each in run]
-        found = Sifted(top[:end], dict(self.cache.read(self.connection, tied)) if tied else {})
-        found.kept = self._verified_first(found, Candidates(self.connection)) if tied else found.kept
-        return found
+    def _down_to_ties(self, scored: Ranking) -> list[Scored]:
+        """The first, up to the page's end or the 50th, and those below that print the same score as the last."""
+        count = max(self.request.offset + self.request.limit, EXPLORE_DEPTH)
+        kept = scored.top(count)
+        while count < len(scored) and printed(scored[count].score) == printed(kept[-1].score):
+            kept.append(scored[count])
+            count += 1
+        return kept
 
-    def _verified_first(self, found: Sifted, candidates: Candidates) -> list[Scored]:
+    def _verified_first(self, kept: Sequence[Scored]) -> list[Scored]:
         """The same, but within each printed score what matched is verified comes before what is only claimed."""
 
         def is_claimed(each: Scored) -> bool:
-            artifact = found.artifacts[each.artifact]
             capability = self.snapshot.rows[each.row].capability
-            return not (
-                candidates.has_evidence(artifact.id)
-                and read_facts(self.connection, [artifact])[artifact.id].is_verified(capability)
-            )
+            return not self.facts.is_verified(self.connection, self.stamp, each.artifact, capability)
 
-        runs = [list(run) for _, run in groupby(found.kept, key=lambda each: printed(each.score))]
+        runs = [list(run) for _, run in groupby(kept, key=lambda each: printed(each.score))]
         return [each for run in runs for each in (sorted(run, key=is_claimed) if len(run) > 1 else run)]
 
     def keeps_out(self, scored: Ranking, fits: Callable[[Scored], bool]) -> tuple[list[tuple[str, int, str]], str]:
@@ -134,8 +126,7 @@ class Sieve:
 
     def artifacts_of(self, page: Sequence[Scored], sifted: Sifted) -> dict[str, Artifact]:
         """The artifacts of a page by id, read where sifting did not need to."""
-        missing = [each.artifact for each in page if each.artifact not in sifted.artifacts]
-        return {**sifted.artifacts, **self.cache.read(self.connection, missing)} if missing else sifted.artifacts
+        return sifted.artifacts or dict(self.cache.read(self.connection, [each.artifact for each in page]))
 
     def words(self) -> str:
         """What was asked, in words."""

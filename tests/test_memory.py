@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 from search.places import Places
 from small_catalogue import build_small
@@ -102,13 +101,3 @@ def test_the_stamp_moves_with_whatever_was_written(home: Home) -> None:
     assert stamps[0].seq < stamps[1].seq < stamps[2].seq
     assert stamps[0].votes == stamps[1].votes != stamps[2].votes
     assert stamps[0].catalogue == stamps[2].catalogue is not None
-
-
-def test_places_follow_both_sides() -> None:
-    names, numbers, places = ["a", "b"], {"a": 7}, Places()
-    assert places.of(names, numbers).tolist() == [7, -1]
-    names.append("c")
-    numbers |= {"b": 8, "c": 9}
-    assert places.of(names, numbers).tolist() == [7, 8, 9]
-    assert places.of(["c"], numbers).tolist() == [9]
-    assert places.of([], {}).dtype == np.int64

@@ -62,6 +62,13 @@ def artifacts_with_evidence(connection: Connection, among: Sequence[str] | None 
     return frozenset(artifact for artifact in among if fetch(connection, statement, (artifact,)))
 
 
+def ever_verified(connection: Connection, since_seq: int = 0) -> frozenset[str]:
+    """Ids of the artifacts of which a record with a number above this one verified anything."""
+    statement = "SELECT DISTINCT artifact FROM evidence WHERE seq > ? AND payload LIKE ?"
+    # Canonical JSON: inside a string a quote is escaped, so the pattern meets the field alone.
+    return frozenset(row[0] for row in fetch(connection, statement, (since_seq, '%"verdict":"verified"%')))
+
+
 def deciding_evidence(connection: Connection, artifact: str | None = None) -> dict[str, Evidence]:
     """The evidence that decides each claim, by claim id; the rule is `graph.attempts.decide`."""
     attempts: dict[str, list[Evidence]] = {}
