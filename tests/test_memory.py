@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from search.places import Places
 from small_catalogue import build_small
 
 from graph.actors import forget_actor, merge_actors
