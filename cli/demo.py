@@ -157,7 +157,7 @@ def _search(home: Home) -> dict[str, Any]:
     from search.outcomes import record_last
 
     engine: Engine = open_engine(home)
-    request = SearchRequest(QUERY, LOCAL, limit=4)
+    request = SearchRequest(QUERY, LOCAL, limit=4, explore=False)
     before = engine.search(request)
     say()
     say(f'4. SEARCH "{QUERY}"; the parts add up to the score')

@@ -274,6 +274,8 @@ def test_which_limit_to_drop_is_said(engine: Engine) -> None:
     one = _ask(engine, "classify photos", where=read_where(["license=mit", "params>50M"]))
     assert one.abstained
     assert "to widen, drop license=mit: 2 fit without it, best eve--large-eyes" in one.message
+    both = _ask(engine, "classify photos", where=read_where(["license=gpl-3.0", "params>900B"]))
+    assert "to widen, drop more than one of them" in both.message
     nothing = _ask(engine, "quantum chromodynamics lagrangian")
     assert nothing.message.startswith(
         "nothing here fits: use other words, or ingest more sources; nearest, but far, is "

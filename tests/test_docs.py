@@ -187,7 +187,10 @@ def test_the_architecture_names_what_exists(repository: Path) -> None:
 
 def test_each_dependency_has_its_reason(repository: Path) -> None:
     project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["minilm"]]
+    wanted = [
+        *project["dependencies"],
+        *(r for extra in ("minilm", "postgresql") for r in project["optional-dependencies"][extra]),
+    ]
     names = {re.split(r"[^\w.-]", requirement)[0] for requirement in wanted}
     text = (repository / "docs" / "dependencies.md").read_text(encoding="utf-8")
     cells = re.findall(r"(?m)^\| (?!package|-)([^|]+) \|", text)

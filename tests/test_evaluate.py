@@ -6,15 +6,22 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fake_encoder import WordEncoder
+from small_catalogue import build_small
 
 import search.evaluate
 from graph.errors import SourceError, UnknownArtifact
+from graph.events import now_us
 from graph.home import Home
+from graph.responses import EvaluateResponse
 from graph.settings import Settings
+from search.controls import shuffle_labels, without_near_duplicates
+from search.engine import open_engine
 from search.evaluate import EvaluateFiles, evaluate_search
 from search.inspect_graph import graph_stats
+from search.logged import Judged, log_lines, remember_only, write_log
 
 CATALOGUE = [
     {"id": "a/depth", "name": "depth", "domain": "vision", "description": "distance from one image", "params": 100},
@@ -71,6 +78,52 @@ def test_a_log_teaches_and_seen_is_told_from_unseen(tmp_path: Path) -> None:
     different = found["sets"]["different"]["all"]
     assert (different["p@1"]["value"], different["rejected_in_top5"]["value"]) == (1.0, 0.0)
     json.dumps(found, allow_nan=False)
+
+
+def test_controls_say_what_a_gain_must_not_come_from(tmp_path: Path) -> None:
+    log = [*LOG, {"qid": "far", "text": "picture from a sentence", "rel": ["b/draw"]}]
+    files = _files(tmp_path, catalog=CATALOGUE, queries=QUERIES, log=log)
+    found = evaluate_search(Settings(home=tmp_path / "home"), files, controls=True)
+    assert set(found["controls"]) == {"shuffled", "popularity", "without_near_duplicates"}
+    of_all = {name: groups["all"]["ndcg@10"]["value"] for name, groups in found["controls"].items()}
+    assert of_all["popularity"] == 1.0  # the twin that eight confirmed comes before the one that nobody did
+    assert of_all["without_near_duplicates"] == found["sets"]["hybrid"]["all"]["ndcg@10"]["value"]
+    assert found["paired"]["popularity-hybrid"]["all"]["value"] == pytest.approx(1 - of_all["without_near_duplicates"])
+    json.dumps(found, allow_nan=False)
+    EvaluateResponse.model_validate(found)
+    assert evaluate_search(Settings(home=tmp_path / "home"), files)["controls"] is None
+
+
+def test_controls_change_what_they_say_they_change() -> None:
+    lines = [Judged(str(n), f"words {n}", frozenset({f"m{n % 7}"})) for n in range(40)]
+    shuffled = shuffle_labels(lines)
+    assert [line.text for line in shuffled] == [line.text for line in lines]
+    assert sorted(map(sorted, (line.rel for line in shuffled))) == sorted(map(sorted, (line.rel for line in lines)))
+    assert [line.rel for line in shuffled] != [line.rel for line in lines]
+    vectors = {"a": np.array([1, 0], np.float32), "b": np.array([0.8, 0.6], np.float32),
+               "c": np.array([0.79, 0.6131], np.float32)}  # fmt: skip
+    a, b, c = (Judged(text, text, frozenset()) for text in "abc")
+    assert without_near_duplicates([b, c], [a], vectors) == [c]
+    assert without_near_duplicates([b, c], [], vectors) == [b, c]
+
+
+def test_a_log_that_is_only_remembered_scores_like_one_that_was_written(home: Home) -> None:
+    engine = build_small(home)
+    lines = [
+        Judged(str(n), f"photos of {what}", frozenset({"ben/large-eyes"})) for n, what in enumerate(["cats", "dogs"])
+    ]
+    texts = [*(line.text for line in lines), "classify photos"]
+    vectors = dict(zip(texts, engine.encoder.encode(texts), strict=True))
+    made, now = log_lines(lines, vectors, engine.encoder.info.digest, now_us()), now_us()
+    remember_only(engine, made)
+    remembered = engine.score("classify photos", vectors["classify photos"], as_of_us=now)
+    write_log(home, engine.encoder.info.digest, made)
+    other = open_engine(home, engine.encoder)
+    with home.store.reading() as connection:
+        other.memory.refresh(connection)
+    written = other.score("classify photos", vectors["classify photos"], as_of_us=now)
+    assert written.parts["graph"].any()
+    assert remembered.total.tolist() == written.total.tolist()
 
 
 def test_equal_scores_are_ranked_in_the_order_of_the_file(tmp_path: Path) -> None:
