@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,14 +122,20 @@ class Confirmed:
     def _said(self, voices: Voices, stem: str) -> NDArray[np.int64]:
         """The places of the voices whose actors used a word in their intent; kept until something changes."""
         spoken = self.searches.said(stem)
-        state = (len(spoken), voices.version)
         kept = self._said_by.get(stem)
-        if kept is None or kept[0] is not voices or kept[1] != state:
+        if kept is not None and kept[0] is voices and kept[1][1] == voices.version:
+            new = islice(reversed(spoken), len(spoken) - kept[1][0])
+            if any(pair in voices.pairs for pair in new):
+                kept = None
+        else:
+            kept = None
+        if kept is None:
             said = np.zeros(len(voices.pairs), np.bool_)
             said[[voices.pairs[pair] for pair in spoken if pair in voices.pairs]] = True
             if len(self._said_by) >= _MOST_WORDS:
                 self._said_by.clear()
-            kept = self._said_by[stem] = (voices, state, np.flatnonzero(said[voices.pair]))
+            kept = (voices, (0, voices.version), np.flatnonzero(said[voices.pair]))
+        self._said_by[stem] = (voices, (len(spoken), voices.version), kept[2])
         return kept[2]
 
     def _mean(self) -> tuple[NDArray[np.float32], _Floats, _Floats]:

@@ -29,7 +29,7 @@ class Searches(KnownIntents):
     def __init__(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
         self.version = 0
         self._words: dict[str, set[str]] = {}
-        self._said: dict[str, set[tuple[str, str]]] = {}
+        self._said: dict[str, dict[tuple[str, str], None]] = {}
         self._stems: dict[str, frozenset[str]] = {}
         self._limit, self._counted = 2**32, 0
         self._sum: NDArray[np.int64] = np.zeros(vectors.shape[1], np.int64)
@@ -67,7 +67,7 @@ class Searches(KnownIntents):
         for intent, text, actor in given:
             for word in self._stems[text]:
                 self._words.setdefault(word, set()).add(intent)
-                self._said.setdefault(word, set()).add((intent, actor))
+                self._said.setdefault(word, {})[intent, actor] = None
 
     def _tokenize(self, texts: set[str]) -> None:
         new = sorted(texts - self._stems.keys())
@@ -87,6 +87,6 @@ class Searches(KnownIntents):
         total = math.fsum(rarity.values())
         return [(s, rarity[s] / total, having[s] / (count + SHRINK_ACTORS)) for s in stems if having[s]]
 
-    def said(self, stem: str) -> set[tuple[str, str]]:
-        """The (intent, actor) whose queries have a word."""
-        return self._said.get(stem, set())
+    def said(self, stem: str) -> dict[tuple[str, str], None]:
+        """The (intent, actor) whose queries have a word, the newest last."""
+        return self._said.get(stem, {})
