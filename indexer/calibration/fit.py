@@ -17,7 +17,7 @@ from graph.digest import digest_of
 from graph.errors import SnapshotError
 from indexer.calibration.questions import fitting_queries, made_queries
 
-METHOD: Final = 1
+METHOD: Final = 2
 """Raised when a calibration is made in another way: snapshots of the way before are built anew."""
 _ROWS: Final = 65_536
 _STEPS: Final = 100
