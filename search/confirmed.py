@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +13,10 @@ from graph.match_graph import Fold
 from indexer.vectors import inner_products
 from search.log_score import Asked, AskedWord, log_part
 from search.searches import Searches
-from search.speakers import Speakers
 from search.voices import Spoken, Voices, spoken_of
 
 _Floats = NDArray[np.float64]
+_MOST_WORDS = 1_000
 """Who said a word is kept for so many words at most."""
 
 
@@ -38,7 +39,7 @@ class Confirmed:
         self._day_us = -1
         self._newest_us = 0
         self._touched: set[str] = set()
-        self._speakers: Speakers | None = None
+        self._said_by: dict[str, tuple[Voices, tuple[int, int], NDArray[np.int64]]] = {}
         self._means: tuple[int, NDArray[np.float32], _Floats, _Floats] | None = None
         self._known: tuple[Voices, tuple[int, int], NDArray[np.int64], _Floats] | None = None
 
@@ -48,7 +49,8 @@ class Confirmed:
         resolve = fold.same.resolve
         self.searches.hear((resolve("intent", i), text, resolve("actor", actor)) for i, text, actor in fold.queries)
         self._fold, self._day_us = fold, -1
-        self._means = self._known = self._speakers = None
+        self._means = self._known = None
+        self._said_by.clear()
         self._touched.clear()
 
     def touch(self, artifact: str, time_us: int) -> None:
@@ -110,13 +112,31 @@ class Confirmed:
         with_mean, square = float(vector @ mean), float(mean @ mean)
         lengths = np.sqrt(_positive(1.0 - 2.0 * of_searches + square) * _positive(1.0 - 2.0 * with_mean + square))
         centred = (cosine - with_mean - of_searches + square) / lengths
-        speakers = self._speakers_of(voices)
-        search, beside = self._beside(speakers)
+        search, beside = self._beside(voices)
         return Asked(
             cosine=cosine, centred=centred, search=search,
             turned=cosine[search] - with_mean - cosines[voices.artifact] * beside,
-            words=[AskedWord(share, base, speakers.of(w)) for w, share, base in self.searches.words_of(text)],
+            words=[AskedWord(share, base, self._said(voices, w)) for w, share, base in self.searches.words_of(text)],
         )  # fmt: skip
+
+    def _said(self, voices: Voices, stem: str) -> NDArray[np.int64]:
+        """The places of the voices whose actors used a word in their intent; kept until something changes."""
+        spoken = self.searches.said(stem)
+        kept = self._said_by.get(stem)
+        if kept is not None and kept[0] is voices and kept[1][1] == voices.version:
+            new = islice(reversed(spoken), len(spoken) - kept[1][0])
+            if any(pair in voices.pairs for pair in new):
+                kept = None
+        else:
+            kept = None
+        if kept is None:
+            said = np.zeros(len(voices.pairs), np.bool_)
+            said[[voices.pairs[pair] for pair in spoken if pair in voices.pairs]] = True
+            if len(self._said_by) >= _MOST_WORDS:
+                self._said_by.clear()
+            kept = (voices, (0, voices.version), np.flatnonzero(said[voices.pair]))
+        self._said_by[stem] = (voices, (len(spoken), voices.version), kept[2])
+        return kept[2]
 
     def _mean(self) -> tuple[NDArray[np.float32], _Floats, _Floats]:
         """The mean search, and its inner products with searches and with artifacts."""
@@ -131,17 +151,11 @@ class Confirmed:
         self._means = kept
         return kept[1:]
 
-    def _speakers_of(self, voices: Voices) -> Speakers:
-        if self._speakers is None or self._speakers.voices is not voices:
-            self._speakers = Speakers(voices, self.searches)
-        return self._speakers
-
-    def _beside(self, speakers: Speakers) -> tuple[NDArray[np.int64], _Floats]:
+    def _beside(self, voices: Voices) -> tuple[NDArray[np.int64], _Floats]:
         """The place of each voice's search, and its inner product with the artifact's vector, mean search taken off."""
-        voices, known = speakers.voices, self._known
-        state = (voices.version, self.searches.version)
+        state, known = (voices.version, self.searches.version), self._known
         if known is None or known[0] is not voices or known[1] != state:
-            search = speakers.searches()[voices.pair]
+            search = self.searches.places(intent for intent, _ in voices.pairs)[voices.pair]
             known = self._known = (voices, state, search, voices.own - self._mean()[2][voices.artifact])
         return known[2], known[3]
 

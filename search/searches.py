@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from zlib import crc32
 
 import numpy as np
@@ -87,6 +87,6 @@ class Searches(KnownIntents):
         total = math.fsum(rarity.values())
         return [(s, rarity[s] / total, having[s] / (count + SHRINK_ACTORS)) for s in stems if having[s]]
 
-    def said(self, stem: str) -> Mapping[tuple[str, str], None]:
-        """The (intent, actor) whose queries have a word, as keys, in the order in which they came."""
+    def said(self, stem: str) -> dict[tuple[str, str], None]:
+        """The (intent, actor) whose queries have a word, the newest last."""
         return self._said.get(stem, {})
