@@ -40,7 +40,7 @@ def evaluate_search_command(
 
     Example: matchgraph evaluate search --catalog models.jsonl --queries queries.jsonl
     """
-    from search.evaluate import EvaluateFiles, evaluate_search
+    from search.evaluation.evaluate import EvaluateFiles, evaluate_search
 
     files = EvaluateFiles(catalog, queries, log, different)
     with progress() as tell:

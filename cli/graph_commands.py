@@ -27,7 +27,7 @@ def stats(json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption
 
     Example: matchgraph graph stats
     """
-    from search.inspect_graph import graph_stats
+    from search.inspection.inspect_graph import graph_stats
 
     with opened(home, db) as found:
         answer = graph_stats(found)
@@ -48,7 +48,7 @@ def top(
 
     Example: matchgraph graph top artifact --by weight
     """
-    from search.graph_lists import top_nodes
+    from search.inspection.graph_lists import top_nodes
 
     with opened(home, db) as found:
         answer = top_nodes(found, kind, by, limit)
@@ -69,7 +69,7 @@ def show(
 
     Example: matchgraph graph show apple--mobilevit-small
     """
-    from search.inspect_graph import show_node
+    from search.inspection.inspect_graph import show_node
 
     with opened(home, db) as found:
         answer = show_node(found, node)
@@ -108,7 +108,7 @@ def neighbors(
 
     Example: matchgraph graph neighbors apple--mobilevit-small
     """
-    from search.inspect_graph import list_neighbours
+    from search.inspection.inspect_graph import list_neighbours
 
     with opened(home, db) as found:
         answer = list_neighbours(found, node, limit or (None if json_ else _NEIGHBOURS))
@@ -133,7 +133,7 @@ def path(
 
     Example: matchgraph graph path "estimate depth from one image" intel--dpt-hybrid
     """
-    from search.graph_lists import find_paths
+    from search.inspection.graph_lists import find_paths
 
     with opened(home, db) as found:
         answer = find_paths(found, source, target, count)
@@ -164,7 +164,7 @@ def explain(
 
     Example: matchgraph graph explain apple--mobilevit-small
     """
-    from search.inspect_graph import explain_rank
+    from search.inspection.inspect_graph import explain_rank
 
     with opened(home, db) as found:
         answer = explain_rank(found, artifact)
@@ -215,7 +215,7 @@ def history(
     Example: matchgraph graph history apple--mobilevit-small --since 2026-11-01
     """
     from search.event_log import read_moment
-    from search.rank_history import show_history
+    from search.inspection.rank_history import show_history
 
     moments = [None if text is None else read_moment(text) for text in (since, until)]
     with opened(home, db) as found:
@@ -254,7 +254,7 @@ def export(
 
     Example: matchgraph graph export match-graph.graphml
     """
-    from search.graph_lists import export_graph
+    from search.inspection.graph_lists import export_graph
 
     if json_ and file is None and form == "graphml":
         raise typer.BadParameter("with --json give a FILE, or leave out --format graphml")
@@ -275,7 +275,7 @@ def rebuild(
 
     Example: matchgraph graph rebuild --check
     """
-    from search.inspect_graph import check_graph, rebuild_graph
+    from search.inspection.inspect_graph import check_graph, rebuild_graph
 
     with opened(home, db) as found:
         answer = check_graph(found) if check else rebuild_graph(found)

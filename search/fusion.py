@@ -75,7 +75,7 @@ def fuse(
     dense, lexical : ndarray or None
         Shape (rows,), cosine and BM25 of every row; None leaves the part out. One of the two must be given.
     said : ndarray, optional
-        Shape (artifacts,), float64: what the log says (`search.log_score`); none count 0.
+        Shape (artifacts,), float64: what the log says (`search.votes.log_score`); none count 0.
     named : collection of int
         Numbers of the artifacts whose name is the query.
     """

@@ -18,11 +18,11 @@ from graph.match_graph import Fold
 from graph.policy import Policy
 from graph.store import catalogue, log
 from graph.store.stamp import Stamp, read_stamp
-from search.confirmed import Confirmed
 from search.explore import Slot
 from search.outcomes import Caller
 from search.query import Query, Where
 from search.ranking import Scored
+from search.votes.confirmed import Confirmed
 
 _MOST_NEW: Final = 2_000
 """More new events than these are not taken in one by one."""

@@ -20,7 +20,7 @@ from graph.store.evidence import observations
 from graph.store.tables import FOLD_ACTORS, FOLD_EDGES, FOLD_TIMES
 from indexer.snapshot import live_capabilities
 from search.facts import ArtifactFacts, read_facts, verdict_words
-from search.standings import artifact_standing
+from search.inspection.standings import artifact_standing
 
 
 def show_artifact(home: Home, name: str) -> ArtifactReport:

@@ -23,7 +23,7 @@ from graph.responses import ArtifactReport, SearchResponse
 from inference.embedder import Encoder
 from search.api import Service, create_app
 from search.engine import LOCAL, Engine
-from search.inspect_graph import graph_stats
+from search.inspection.inspect_graph import graph_stats
 from search.memory import SearchRequest
 
 

@@ -22,7 +22,7 @@ from graph.home import Home, open_home
 from graph.settings import Settings
 from graph.store import log
 from search.api import create_app
-from search.inspect_graph import check_graph, graph_stats
+from search.inspection.inspect_graph import check_graph, graph_stats
 from search.replay.run import ImportOptions, import_events
 from search.show import show_artifact
 

@@ -18,7 +18,7 @@ from graph.policy import POLICIES
 from graph.store import catalogue, log
 from graph.store.evidence import append_evidence
 from search.engine import LOCAL, Engine, open_engine
-from search.inspect_graph import check_graph, graph_stats
+from search.inspection.inspect_graph import check_graph, graph_stats
 from search.memory import SearchRequest
 from search.outcomes import Caller, record_last, record_outcome
 from search.query import read_where

@@ -11,17 +11,17 @@ import pytest
 from fake_encoder import WordEncoder
 from small_catalogue import build_small
 
-import search.evaluate
+import search.evaluation.evaluate
 from graph.errors import SourceError, UnknownArtifact
 from graph.events import now_us
 from graph.home import Home
 from graph.responses import EvaluateResponse
 from graph.settings import Settings
-from search.controls import shuffle_labels, without_near_duplicates
 from search.engine import open_engine
-from search.evaluate import EvaluateFiles, evaluate_search
-from search.inspect_graph import graph_stats
-from search.logged import Judged, log_lines, remember_only, write_log
+from search.evaluation.controls import shuffle_labels, without_near_duplicates
+from search.evaluation.evaluate import EvaluateFiles, evaluate_search
+from search.evaluation.logged import Judged, log_lines, remember_only, write_log
+from search.inspection.inspect_graph import graph_stats
 
 CATALOGUE = [
     {"id": "a/depth", "name": "depth", "domain": "vision", "description": "distance from one image", "params": 100},
@@ -42,7 +42,7 @@ DIFFERENT = [
 @pytest.fixture(autouse=True)
 def _words(monkeypatch: pytest.MonkeyPatch) -> None:
     """Evaluate with the hand-computable encoder: a model directory would do, but takes seconds."""
-    monkeypatch.setattr(search.evaluate, "open_encoder", lambda *_, **__: WordEncoder())
+    monkeypatch.setattr(search.evaluation.evaluate, "open_encoder", lambda *_, **__: WordEncoder())
 
 
 def _files(folder: Path, **rows: list[dict[str, Any]]) -> EvaluateFiles:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph.constants import INTENT_SIMILARITY
-from search import intents as intents_module
-from search.intents import assign_intent, near_intents
 from search.replay.meaning import Intents
+from search.votes import intents as intents_module
+from search.votes.intents import assign_intent, near_intents
 
 
 def unit_vectors(seed: int, count: int, dimension: int = 384) -> np.ndarray:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
-from search.ir_metrics import mean_with_interval, ndcg, precision, recall, reciprocal_rank
+from search.evaluation.ir_metrics import mean_with_interval, ndcg, precision, recall, reciprocal_rank
 
 ITEMS = [f"i{n}" for n in range(15)]
 

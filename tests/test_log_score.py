@@ -21,9 +21,9 @@ from graph.constants import (
     WORDS_WEIGHT,
 )
 from graph.match_graph import Fold, Vote
-from search.confirmed import Confirmed
-from search.log_score import confirmed_ramp, near_kernel
-from search.voices import Spoken, Voices
+from search.votes.confirmed import Confirmed
+from search.votes.log_score import confirmed_ramp, near_kernel
+from search.votes.voices import Spoken, Voices
 
 NOW = 2_000 * DAY_US
 ARTIFACTS = {"a": 0, "b": 1, "c": 2}

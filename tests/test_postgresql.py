@@ -32,7 +32,7 @@ from graph.store import catalogue, log
 from indexer.pipeline import build, ingest
 from search.engine import open_engine
 from search.event_log import forget_actor
-from search.inspect_graph import check_graph, explain_rank, graph_stats, list_neighbours
+from search.inspection.inspect_graph import check_graph, explain_rank, graph_stats, list_neighbours
 from search.memory import SearchRequest
 from search.outcomes import Caller, record_outcome
 

@@ -17,8 +17,8 @@ from indexer.claims import with_implied_claims
 from inference.embedder import open_encoder
 from inference.models.locate import packaged_minilm
 from search.engine import open_engine
-from search.graph_lists import top_nodes
-from search.inspect_graph import check_graph, list_neighbours, show_node
+from search.inspection.graph_lists import top_nodes
+from search.inspection.inspect_graph import check_graph, list_neighbours, show_node
 from search.memory import SearchRequest
 from search.outcomes import Caller
 

@@ -34,7 +34,7 @@ from graph.settings import Settings
 from graph.store import catalogue, log
 from search.demand import demand_report
 from search.event_log import Slice, event_lines, export_events, forget_actor, take_back
-from search.inspect_graph import check_graph, graph_stats
+from search.inspection.inspect_graph import check_graph, graph_stats
 from search.replay.run import ImportOptions, import_events
 from search.show import distinct_actors, show_artifact, times_matched
 

@@ -20,7 +20,7 @@ from graph.statistics import MatchGraph, Node, read_match_graph
 from graph.store import catalogue, log
 from graph.store.tables import ARTIFACTS, EVENTS, FOLD_TABLES, META
 from graph.stored_nodes import find_stored_node, is_node, read_neighbours, read_part
-from search.inspect_graph import explain_rank
+from search.inspection.inspect_graph import explain_rank
 
 NOW = DAY_0_US + DAY_US
 MERGES = (

@@ -42,8 +42,8 @@ from graph.store import catalogue, log  # noqa: E402
 from indexer.build import build  # noqa: E402
 from inference.embedder import Encoder, open_encoder  # noqa: E402
 from search.engine import Engine  # noqa: E402
-from search.intents import assign_intent  # noqa: E402
 from search.ranking import Scored  # noqa: E402
+from search.votes.intents import assign_intent  # noqa: E402
 
 RESULT = Path(__file__).with_name("manipulation.json")
 PAGE, PER_JOB, HONEST, SEARCHES, COLLUDING = 10, 12, 600, 3, 200

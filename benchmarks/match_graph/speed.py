@@ -48,7 +48,7 @@ from graph.store.tables import (  # noqa: E402
     FOLD_VOTES,
 )
 from graph.walks import KINDS as NODE_KINDS  # noqa: E402
-from search.inspect_graph import explain_rank, list_neighbours  # noqa: E402
+from search.inspection.inspect_graph import explain_rank, list_neighbours  # noqa: E402
 
 RESULT = Path(__file__).with_name("speed.json")
 START_US = 1_750_000_000_000_000

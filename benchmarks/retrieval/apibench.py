@@ -18,7 +18,7 @@ from typing import Any
 
 from graph.settings import Settings
 from indexer.sources import apibench_catalogue, apibench_queries
-from search.evaluate import EvaluateFiles, evaluate_search
+from search.evaluation.evaluate import EvaluateFiles, evaluate_search
 
 HUBS = ("huggingface", "torchhub", "tensorflowhub")
 QUERIES = {"huggingface": "huggingface_eval", "torchhub": "torchhub_eval", "tensorflowhub": "tensorflow_eval"}

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from graph.settings import Settings
 from indexer.sources import apibench_catalogue, apibench_queries
-from search.evaluate import EvaluateFiles, evaluate_search
+from search.evaluation.evaluate import EvaluateFiles, evaluate_search
 
 FILES: Final = {
     "huggingface": ("huggingface_eval",),

@@ -30,11 +30,11 @@ from graph.settings import Settings
 from indexer.pipeline import build, ingest
 from indexer.sources import apibench_catalogue, apibench_queries
 from inference.embedder import Encoder, open_encoder
-from search.controls import shuffle_labels, without_near_duplicates
 from search.engine import Engine
-from search.evaluate import rank_all
-from search.ir_metrics import mean_with_interval
-from search.logged import Judged, log_lines, remember_only
+from search.evaluation.controls import shuffle_labels, without_near_duplicates
+from search.evaluation.evaluate import rank_all
+from search.evaluation.ir_metrics import mean_with_interval
+from search.evaluation.logged import Judged, log_lines, remember_only
 from search.query import read_query
 
 QUERIES = {"huggingface": "huggingface_eval", "torchhub": "torchhub_eval", "tensorflowhub": "tensorflow_eval"}

@@ -15,7 +15,7 @@ from graph.store import catalogue
 from graph.store.folded import read_identities
 from graph.store.tables import INTENTS
 from inference.embedder import Encoder
-from search.intents import AssignedIntent, assign_intent, near_intents
+from search.votes.intents import AssignedIntent, assign_intent, near_intents
 
 CHUNK: Final = 256
 """Texts encoded and kept at a time: what Ctrl-C leaves is not encoded again."""

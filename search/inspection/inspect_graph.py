@@ -31,9 +31,9 @@ from graph.store import log
 from graph.store.evidence import check_evidence_chain
 from graph.stored_nodes import is_node, read_neighbours, read_part
 from graph.weights import add_up, success_rate
-from search.node_names import find_node, intent_queries, labels, named
+from search.inspection.node_names import find_node, intent_queries, labels, named
+from search.inspection.standings import artifact_standing
 from search.show import distinct_actors, report_components, times_matched
-from search.standings import artifact_standing
 
 _MOST_QUERIES: Final = 10
 _MOST_INSTEAD: Final = 10

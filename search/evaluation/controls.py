@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graph.constants import LEXICAL_WEIGHT
-from search.logged import Judged
+from search.evaluation.logged import Judged
 from search.query import read_query
 from search.ranking import Ranking
 

@@ -26,7 +26,7 @@ from graph.statistics import MatchGraph, Node, read_match_graph
 from graph.walks import KINDS
 from graph.weights import exact_sum
 from search.event_log import write_whole
-from search.node_names import find_node, labels, named
+from search.inspection.node_names import find_node, labels, named
 
 ORDERS: Final = ("searches", "actors", "weight", "pagerank")
 FORMATS: Final = ("json", "graphml")

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from graph.constants import DAY_US
 from graph.match_graph import Fold
 from indexer.vectors import inner_products
-from search.log_score import Asked, AskedWord, log_part
-from search.searches import Searches
-from search.voices import Spoken, Voices, spoken_of
+from search.votes.log_score import Asked, AskedWord, log_part
+from search.votes.searches import Searches
+from search.votes.voices import Spoken, Voices, spoken_of
 
 _Floats = NDArray[np.float64]
 _MOST_WORDS = 1_000

@@ -14,8 +14,8 @@ from graph.home import Home
 from graph.match_graph import fold
 from graph.store import catalogue, log
 from search.engine import Engine
-from search.intents import assign_intent
 from search.query import read_query
+from search.votes.intents import assign_intent
 
 _BATCH = 500
 

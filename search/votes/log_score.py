@@ -24,7 +24,7 @@ from graph.constants import (
     TURN_WEIGHT,
     WORDS_WEIGHT,
 )
-from search.voices import Voices
+from search.votes.voices import Voices
 
 _Floats = NDArray[np.float64]
 

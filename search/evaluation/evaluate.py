@@ -21,11 +21,11 @@ from graph.store import log
 from indexer.pipeline import build, ingest
 from indexer.progress import OnProgress, Progress, silent
 from inference.embedder import open_encoder
-from search.controls import add_popularity, shuffle_labels, without_near_duplicates
 from search.different.measure import Case, rank_cases
 from search.engine import Engine
-from search.ir_metrics import Estimate, mean_with_interval, ndcg, precision, recall, reciprocal_rank
-from search.logged import Judged, log_lines, remember_only, write_log
+from search.evaluation.controls import add_popularity, shuffle_labels, without_near_duplicates
+from search.evaluation.ir_metrics import Estimate, mean_with_interval, ndcg, precision, recall, reciprocal_rank
+from search.evaluation.logged import Judged, log_lines, remember_only, write_log
 from search.query import read_query
 
 SETS: Final = {
@@ -67,7 +67,7 @@ def evaluate_search(
     """The measures of every set, all, seen and unseen, and their paired differences, as one JSON document.
 
     With `controls` and a log, also what the log's labels shuffled, its popularity alone, and the log without
-    near-duplicates of the queries would give (`search.controls`).
+    near-duplicates of the queries would give (`search.evaluation.controls`).
 
     Abstained queries are ranked all the same; exploration is off; no user's home is touched. Equal scores (a query
     without a word that BM25 knows scores 0 everywhere) are ranked in the order of the catalogue file.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from graph.constants import INTENT_SIMILARITY
 from graph.digest import text_digest
 from indexer.vectors import inner_products
-from search.columns import Column
+from search.votes.columns import Column
 
 _BLOCK: Final = 8_192
 

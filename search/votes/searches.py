@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from graph.constants import MEAN_SEARCHES, SHRINK_ACTORS
 from indexer.lexical import tokenize
-from search.intents import KnownIntents
+from search.votes.intents import KnownIntents
 
 _EXACT = float(2**24)
 """Vectors are added up in whole steps of one over this: a sum without rounding, whatever the order."""

@@ -1,0 +1,1 @@
+"""Looking at the match graph: nodes, lists, paths, ranks and what changed them."""
