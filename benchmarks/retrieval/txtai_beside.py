@@ -13,7 +13,7 @@ our vectors as external ones, of rows and queries alike, so that weights, poolin
 default: exact inner product, hybrid as half cosine and half normalised BM25, a semantic graph of the fifteen nearest
 rows above .1. It is asked for as many rows as hold ten models. Centrality orders these by their degree among each
 other in that graph (`search(graph=True)`, `centrality`); equal degrees stay in the order of the search. Our side is
-`Engine.score` without a log. In our favour: our weight of BM25, 0.3, comes from earlier measurements on these very hubs;
+`Engine.score` without a log. In our favour: our weight of BM25, 0.3, comes from earlier measurements on these hubs;
 txtai's are its defaults. Nothing was chosen in this run. nDCG@10, one label a query; differences are paired, query by
 query; 95 % bootstrap intervals, 10,000 draws, seed 0.
 
