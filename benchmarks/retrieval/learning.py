@@ -49,9 +49,12 @@ Lines = Sequence[Judged]
 class Hub:
     """One hub's engine, queries and log lines."""
 
-    def __init__(self, root: Path, hub: str, folder: Path, encoder: Encoder, limit: int | None = None) -> None:
+    def __init__(
+        self, root: Path, hub: str, folder: Path, encoder: Encoder, limit: int | None = None, *,
+        with_variants: bool = True,
+    ) -> None:  # fmt: skip
         file = folder / "catalogue.jsonl"
-        rows = apibench_catalogue(root, hub, with_variants=True)  # type: ignore[arg-type]
+        rows = apibench_catalogue(root, hub, with_variants=with_variants)  # type: ignore[arg-type]
         file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         self.home = open_home(Settings(home=folder / "home"), throw_away=True)
         report = ingest(self.home, [file], kind="catalogue")
