@@ -46,8 +46,8 @@ from indexer.decompose import texts_of
 from indexer.gate import refuted_by_artifact
 from indexer.sources import apibench_catalogue
 from inference.embedder import open_encoder
-from search.evaluate import rank_all
-from search.ir_metrics import mean_with_interval, ndcg
+from search.evaluation.evaluate import rank_all
+from search.evaluation.ir_metrics import mean_with_interval, ndcg
 from search.query import read_query
 
 RESULTS = Path(__file__).with_name("results") / "txtai.json"
