@@ -70,6 +70,7 @@ def said(text: str) -> list[tuple[str, str, float | str | None]]:
         ("handles sequences up to a length of 4096", [("max_tokens", "up_to", 4096.0)]),
         ("trained on 768x768px images", [("resolution", "=", "768x768")]),
         ("recognizes three types of entities", [("labels", "=", 3.0)]),
+        ("captions (150 CIDEr) and answers questions (60.4% on OK-VQA)", [("score", "=", 150.0)]),
         ("occupied 4x times less memory", [("memory_ratio", "=", 4.0)]),
         ("It supports 12 common single-hand gestures.", [("labels", "=", 12.0)]),
         ("75.2% on five-shot MMLU", [("accuracy", "=", 75.2)]),

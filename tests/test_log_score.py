@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from graph.constants import (
     LOG_RAMP,
     LOG_SHRINK,
     NEAR_WEIGHT,
+    SHRINK_ACTORS,
     TURN_CAP,
     TURN_WEIGHT,
     WORDS_WEIGHT,
@@ -23,6 +25,7 @@ from graph.constants import (
 from graph.match_graph import Fold, Vote
 from search.votes.confirmed import Confirmed
 from search.votes.log_score import confirmed_ramp, near_kernel
+from search.votes.searches import Searches
 from search.votes.voices import Spoken, Voices
 
 NOW = 2_000 * DAY_US
@@ -174,3 +177,35 @@ def test_an_earlier_moment_knows_nothing_of_what_came_later_and_a_half_life_halv
 
 def test_the_kernel_is_full_from_its_similarity_on() -> None:
     assert near_kernel(np.array([1.0, 0.8, 0.7])) == pytest.approx([1.0, 1.0, math.exp(-1)])
+
+
+def test_the_mean_of_many_searches_is_that_of_a_sample_in_whatever_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.votes.searches.MEAN_SEARCHES", 8)
+    log = Log(3, intents=60)
+    forth, back = (Searches([], np.zeros((0, 3), np.float32)) for _ in range(2))
+    for place in range(60):
+        forth.add(log.intents[place], log.vectors[place])
+        back.add(log.intents[59 - place], log.vectors[59 - place])
+    assert forth.mean().tolist() == back.mean().tolist()
+    assert forth.version < 60  # most searches leave the mean as it is
+    least = 2**32
+    while sum(crc32(name.encode()) < least for name in log.intents) > 8:
+        least //= 2
+    chosen = [place for place, name in enumerate(log.intents) if crc32(name.encode()) < least]
+    expected = log.vectors[chosen].astype(np.float64).sum(axis=0) / (len(chosen) + SHRINK_ACTORS)
+    assert forth.mean() == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_search_that_leaves_the_mean_is_taken_in_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.votes.searches.MEAN_SEARCHES", 8)
+    log = Log(4, intents=60)
+    for place in range(60):
+        log.say(f"u{place}", place, "abc"[place % 3])
+    whole, grown = log.confirmed(), log.confirmed()
+    grown.searches = Searches(log.intents[:1], log.vectors[:1])
+    grown.load(grown._fold, log.intents[:1], log.vectors[:1])
+    query = log.vectors[7]
+    for place in range(1, 60):
+        grown.part(query, log.own @ query, "draw", NOW)
+        grown.searches.add(log.intents[place], log.vectors[place])
+    assert grown._mean()[1].tolist() == whole._mean()[1].tolist()

@@ -25,6 +25,12 @@ _INSERT_BATCH: Final = 10_000
 _WRITER_LOCK: Final = 0x6D617463
 
 
+def _driver_of(url: str) -> str:
+    """What to do where a database's driver is missing."""
+    known = url.startswith("postgresql+psycopg:")
+    return "pip install 'psycopg[binary]'" if known else "install this database's driver"
+
+
 class Database:
     """An open database. `reading()` and `writing()` give connections; a write is one transaction."""
 
@@ -35,7 +41,7 @@ class Database:
                 self._engine = _engine(url)
                 _migrate(self._engine)
         except ImportError as error:
-            raise StoreError(f"database {_shown(url)}: {error}: install this database's driver") from error
+            raise StoreError(f"database {_shown(url)}: {error}: {_driver_of(url)}") from error
         except OSError as error:
             raise StoreError(f"database {_shown(url)}: {error}: check the folder's rights") from error
 

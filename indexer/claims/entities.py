@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Final
 
 from graph.artifacts import Artifact
@@ -162,8 +161,3 @@ def nearest_dataset(text: str, start: int, end: int) -> str | None:
 def _distance(found: tuple[int, int, str], start: int, end: int) -> int:
     """Characters between; what stands before counts double, for "on X" follows its number."""
     return found[0] - end if found[0] >= end else 2 * max(0, start - found[1])
-
-
-def first_of(words: Iterable[str | None]) -> str | None:
-    """The first that is not None."""
-    return next((word for word in words if word is not None), None)

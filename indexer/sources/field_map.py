@@ -44,6 +44,7 @@ def check_columns(mapping: Mapping[str, str], columns: Collection[str], file: st
     for field, column in mapping.items():
         if column not in columns:
             shown = ", ".join(name[:40] for name in list(columns)[:12]) + (", …" if len(columns) > 12 else "")
+            shown = shown or "none: give a catalogue, in CSV or JSON Lines"
             what = f"no column {column[:80]!r} for {field}{nearest(column, columns)}: it has {shown}"
             raise SourceError(what, file=file, line=1, code="unknown_column")
 
