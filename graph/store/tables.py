@@ -169,7 +169,21 @@ FOLD_QUERIES = _table(
 FOLD_EDGES = _table(
     "fold_edges",
     Column("intent", String, primary_key=True),
-    Column("uri", String, primary_key=True, index=True),
+    Column("uri", String, primary_key=True),
+    Column("artifact", String, primary_key=True, index=True),
+    Column("searches", BigInteger, nullable=False),
+    keyed=True,
+)
+FOLD_INTENT_EDGES = _table(
+    "fold_intent_edges",
+    Column("uri", String, primary_key=True),
+    Column("intent", String, primary_key=True, index=True),
+    Column("searches", BigInteger, nullable=False),
+    keyed=True,
+)
+FOLD_ARTIFACT_EDGES = _table(
+    "fold_artifact_edges",
+    Column("uri", String, primary_key=True),
     Column("artifact", String, primary_key=True, index=True),
     Column("searches", BigInteger, nullable=False),
     keyed=True,
@@ -204,4 +218,19 @@ FOLD_SAME = _table(
     Column("object", String, primary_key=True),
     keyed=True,
 )
-FOLD_TABLES: Final = (FOLD_TIMES, FOLD_ACTORS, FOLD_INTENTS, FOLD_QUERIES, FOLD_EDGES, FOLD_VOTES, FOLD_SAME)
+FOLD_TABLES: Final = (
+    FOLD_TIMES, FOLD_ACTORS, FOLD_INTENTS, FOLD_QUERIES, FOLD_EDGES, FOLD_INTENT_EDGES, FOLD_ARTIFACT_EDGES, FOLD_VOTES,
+    FOLD_SAME,
+)  # fmt: skip
+
+# The folded votes once more, as columns that are read at once (`graph/store/packed_votes.py`) ------------
+PACKED_VOTES = _table(
+    "packed_votes",
+    Column("name", String, primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+)
+UNPACKED_SEARCHES = _table(
+    "unpacked_searches",
+    Column("search", String, primary_key=True),
+    keyed=True,
+)

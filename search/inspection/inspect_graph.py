@@ -29,7 +29,7 @@ from graph.responses import GraphStats
 from graph.statistics import MatchGraph, Neighbour, Node, read_match_graph
 from graph.store import log
 from graph.store.evidence import check_evidence_chain
-from graph.stored_nodes import is_node, read_neighbours, read_part
+from graph.stored_nodes import is_node, read_page, read_part
 from graph.weights import add_up, success_rate
 from search.inspection.node_names import find_node, intent_queries, labels, named
 from search.inspection.standings import artifact_standing
@@ -111,11 +111,10 @@ def list_neighbours(home: Home, name: str, limit: int | None = None) -> dict[str
     with home.store.reading() as connection:
         now = now_us()
         node = find_node(connection, name, now)
-        found = read_neighbours(connection, node, now)
-        shown = found[:limit]
+        of, shown = read_page(connection, node, now, limit)
         names = labels(connection, [neighbour.node for neighbour in shown])
     neighbours = tuple(_neighbour(each, names[each.node]) for each in shown)
-    return NeighborsReport(node=node.id, kind=node.kind, of=len(found), neighbors=neighbours).model_dump(mode="json")
+    return NeighborsReport(node=node.id, kind=node.kind, of=of, neighbors=neighbours).model_dump(mode="json")
 
 
 def _neighbour(neighbour: Neighbour, label: str) -> NeighborReport:
