@@ -63,9 +63,10 @@ class _Voted(Collection[str]):
         self._names, self._forward = names, KINDS.index(near_kind) > KINDS.index(kind)
         near = getattr(weighed.votes, COLUMN_OF[near_kind])
         (third,) = (getattr(weighed.votes, COLUMN_OF[each]) for each in KINDS if each not in (kind, near_kind))
-        order = np.lexsort((third, near))
+        path = near.astype(np.uint64) << np.uint64(32) | third
+        order = np.argsort(path)
         near, weight = near[order], weighed.weight[order]
-        paths = run_starts(near, third[order])
+        paths = run_starts(path[order])
         starts = run_starts(near[paths])
         positive, negative = (
             exact_sums(exact_sums(np.where(sign * weight > 0, weight, 0.0), paths), starts) for sign in (1, -1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, select
@@ -18,7 +19,7 @@ from graph.match_graph import Fold, Vote
 from graph.node_edges import NodeEdges
 from graph.statistics import NEXT_TO, MatchGraph, Neighbour, join_neighbours, nearest_node
 from graph.store.folded import read_identities
-from graph.store.packed_votes import COLUMN_OF, all_packed, read_packed, unpack_votes
+from graph.store.packed_votes import COLUMN_OF, Packing, pack_anew, read_packed
 from graph.store.tables import FOLD_ACTORS, FOLD_ARTIFACT_EDGES, FOLD_EDGES, FOLD_INTENTS, FOLD_TIMES, FOLD_VOTES
 from graph.walks import KINDS, Node, NodeKind, walk_votes
 from graph.weights import Support
@@ -29,18 +30,28 @@ _VOTE: Final = tuple(FOLD_VOTES.c[name] for name in Vote.__dataclass_fields__)
 _IN_CHUNK: Final = 500
 
 
-def read_page(
-    connection: Connection, node: Node, as_of_us: int, limit: int | None = None
-) -> tuple[int, list[Neighbour]]:
-    """How many neighbours a node has, and the strongest so many of them; see `read_neighbours`."""
-    same = read_identities(connection)
+@dataclass(frozen=True)
+class NeighbourPage:
+    """The strongest neighbours, `of` how many, and the votes that were packed anew for it, which may be kept."""
+
+    of: int
+    neighbours: list[Neighbour]
+    packing: Packing | None = None
+
+
+def read_page(connection: Connection, node: Node, as_of_us: int, limit: int | None = None) -> NeighbourPage:
+    """The strongest so many of the neighbours that `read_neighbours` gives."""
+    same, packing = read_identities(connection), None
     if limit is not None and _has_many_votes(connection, node, same):
-        packed = read_packed(connection) or unpack_votes(all_packed(connection))
+        packed = read_packed(connection)
+        if packed is None:
+            packing = pack_anew(connection)
+            packed = packing.votes
         page = read_hub(connection, node, as_of_us, limit, packed, same)
         if page is not None:
-            return page
+            return NeighbourPage(*page, packing)
     found = read_neighbours(connection, node, as_of_us)
-    return len(found), found[:limit]
+    return NeighbourPage(len(found), found[:limit], packing)
 
 
 def _has_many_votes(connection: Connection, node: Node, same: Identities) -> bool:

@@ -7,14 +7,17 @@ of more by `math.fsum`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import repeat
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.constants import ACTOR_CAP, DAY_US, HALF_LIFE_DAYS
+from graph.constants import ACTOR_CAP, DAY_US, HALF_LIFE_DAYS, OUTCOME_LEVEL
+from graph.weights import vote_value
+
+COLUMNS: Final = ("artifact", "actor", "intent", "uri", "search", "kind", "time_us")
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class VoteColumns:
     """Outcomes, one a row: what they are of, by number, and what their weight comes from.
 
     All arrays have shape (outcomes,). `artifact`, `actor`, `intent` and `uri` are uint32 numbers of names, `search` is
-    a uint64 digest; `level` uint8; `value` float64, before age and cap (`graph.weights.vote_value`); `time_us` int64.
+    a uint64 digest, `time_us` int64, and `kind` a uint32 place in `kinds`, which says outcome, position and trust.
     """
 
     artifact: NDArray[np.uint32]
@@ -30,16 +33,27 @@ class VoteColumns:
     intent: NDArray[np.uint32]
     uri: NDArray[np.uint32]
     search: NDArray[np.uint64]
-    level: NDArray[np.uint8]
-    value: NDArray[np.float64]
+    kind: NDArray[np.uint32]
     time_us: NDArray[np.int64]
+    kinds: tuple[tuple[str, int, float], ...]
+
+    @property
+    def level(self) -> NDArray[np.int64]:
+        """How strong each outcome is, int64, 1 to 4."""
+        return np.array([OUTCOME_LEVEL[outcome] for outcome, _, _ in self.kinds], np.int64)[self.kind]
+
+    @property
+    def value(self) -> NDArray[np.float64]:
+        """What each outcome is worth before age and cap, float64; see `graph.weights.vote_value`."""
+        return np.array([vote_value(*kind) for kind in self.kinds], np.float64)[self.kind]
 
     def __len__(self) -> int:
         return len(self.artifact)
 
-    def take(self, rows: Any) -> VoteColumns:
+    def take(self, rows: NDArray[Any]) -> VoteColumns:
         """These rows: a mask, or places."""
-        return VoteColumns(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+        rows = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        return VoteColumns(**{name: getattr(self, name)[rows] for name in COLUMNS}, kinds=self.kinds)
 
     @property
     def pairs(self) -> NDArray[np.uint64]:
@@ -63,7 +77,8 @@ class VoteColumns:
 
         Only after a merge of actors; rows must be in order.
         """
-        same = (self.time_us[1:] == self.time_us[:-1]) & (self.level[1:] == self.level[:-1])
+        level = self.level
+        same = (self.time_us[1:] == self.time_us[:-1]) & (level[1:] == level[:-1])
         return bool((same & (self.search[1:] == self.search[:-1]) & (self.pairs[1:] == self.pairs[:-1])).any())
 
 
@@ -78,7 +93,8 @@ class WeighedColumns:
 
     def take(self, rows: NDArray[np.bool_]) -> WeighedColumns:
         """The votes of a mask."""
-        return WeighedColumns(self.votes.take(rows), self.decay[rows], self.cap[rows], self.weight[rows])
+        places = np.flatnonzero(rows)
+        return WeighedColumns(self.votes.take(places), self.decay[places], self.cap[places], self.weight[places])
 
 
 def weigh_columns(outcomes: VoteColumns, as_of_us: int) -> WeighedColumns:
@@ -105,14 +121,10 @@ def _standing(outcomes: VoteColumns) -> VoteColumns:
     """The strongest outcome of each search, artifact and actor: the highest level, of one level the earliest."""
     if not len(outcomes):
         return outcomes
-    place = (outcomes.search, outcomes.pairs)
-    changes = np.zeros(len(outcomes) - 1, np.bool_)
-    for column in place:
-        changes |= column[1:] != column[:-1]
-    rises = changes | (outcomes.level[1:] != outcomes.level[:-1])
-    ends = np.append(np.flatnonzero(changes), len(outcomes) - 1)
-    level_starts = np.append(0, np.flatnonzero(rises) + 1)
-    return outcomes.take(level_starts[np.searchsorted(level_starts, ends, side="right") - 1])
+    places = run_starts(outcomes.search, outcomes.pairs)
+    levels = run_starts(outcomes.search, outcomes.pairs, outcomes.level)
+    last = np.append(places[1:], len(outcomes)) - 1
+    return outcomes.take(levels[np.searchsorted(levels, last, side="right") - 1])
 
 
 def run_starts(*keys: NDArray[Any]) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ from graph.home import Home
 from graph.kept_scores import compute_standings, keep_standings, read_standing
 from graph.statistics import MatchGraph, Node, read_match_graph
 from graph.store import catalogue, log
-from graph.store.packed_votes import all_packed, keep_packed
+from graph.store.packed_votes import keep_packing, pack_anew
 from graph.store.tables import ARTIFACTS, EVENTS, FOLD_TABLES, META
 from graph.stored_nodes import find_stored_node, is_node, read_neighbours, read_page, read_part
 from search.inspection.inspect_graph import explain_rank
@@ -43,7 +43,7 @@ def write(home: Home, seed: int, size: int, merged: int) -> None:
         if events and seed % 3:  # one left out of what is packed: two of a place, a path that was never delivered
             events.append(make_outcome(events[0], "d", "click", uri="capability://x.y.9", intent="in_9"))
         log.append_events(connection, events[: seed % 7 * len(events) // 6])
-        keep_packed(connection, all_packed(connection))
+        keep_packing(connection, pack_anew(connection))
         log.append_events(connection, events[seed % 7 * len(events) // 6 :])
         log.append_events(connection, merges)
 
@@ -61,7 +61,8 @@ def test_one_node_is_that_of_the_whole_graph(home: Home, seed: int, size: int, m
             neighbours = whole.neighbours_of(node)
             assert read_neighbours(connection, node, as_of_us) == neighbours
             for limit in (1, 2, 3, 50):
-                assert read_page(connection, node, as_of_us, limit) == (len(neighbours), neighbours[:limit])
+                page = read_page(connection, node, as_of_us, limit)
+                assert (page.of, page.neighbours) == (len(neighbours), neighbours[:limit])
             assert find_stored_node(connection, node.key, as_of_us) == whole.find(node.key)
             if node.kind == "artifact":
                 part = read_part(connection, node, as_of_us)

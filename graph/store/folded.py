@@ -14,8 +14,8 @@ from graph.constants import OUTCOME_LEVEL
 from graph.identities import Identities
 from graph.match_graph import Fold, Vote
 from graph.store.bulk_fold import BulkFold
-from graph.store.database import fetch, insert_rows, upsert
-from graph.store.packed_votes import keep_packed, note_unpacked, pack_votes
+from graph.store.database import fetch, insert_rows, place_of, upsert
+from graph.store.packed_votes import note_unpacked, replace_packed
 from graph.store.tables import (
     EVENTS,
     FOLD_ACTORS,
@@ -118,8 +118,7 @@ def keep_merges(connection: Connection, same: Identities) -> None:
 
 def _merge_outcomes(connection: Connection, counts: Fold) -> bool:
     """Keep the outcomes that are new, or earlier than the stored one in their place; whether a vote changed."""
-    place = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    of_search = f"SELECT * FROM fold_votes WHERE search = {place}"  # noqa: S608
+    of_search = f"SELECT * FROM fold_votes WHERE search = {place_of(connection.dialect)}"  # noqa: S608
     stored = {
         (row.search, row.artifact, row.actor, row.level): _vote(row)
         for search in sorted({vote.search for vote in counts.outcomes.values()})
@@ -165,7 +164,7 @@ def replace_fold(connection: Connection, folded: BulkFold) -> None:
         insert_rows(connection, table, rows)
         for index in indexes:
             index.create(connection)
-    keep_packed(connection, pack_votes(folded.votes))
+    replace_packed(connection, folded.votes)
 
 
 def equals_fold(connection: Connection, folded: BulkFold) -> bool:

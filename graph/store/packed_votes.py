@@ -2,34 +2,34 @@
 
 What was packed last, and the rows of `fold_votes` of the searches noted since, are together the rows of `fold_votes`,
 at every moment. Votes are packed when the log is folded anew, after an import, and by who reads a hub when many
-searches were noted. `rebuild --check` holds them against the log.
+searches are noted; nobody waits to keep that. `rebuild --check` holds them against the log.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Final, get_args
 
 import numpy as np
 from sqlalchemy import Connection, delete
 
+from graph.digest import canonical_json
 from graph.identities import Identities, IdKind
 from graph.packed_names import PackedNames, pack_names
-from graph.store.database import fetch, insert_rows, upsert
+from graph.store.database import fetch, insert_rows, place_of, run_many, upsert
 from graph.store.tables import FOLD_VOTES, PACKED_VOTES, UNPACKED_SEARCHES
-from graph.vote_columns import VoteColumns
-from graph.weights import vote_value
+from graph.vote_columns import COLUMNS, VoteColumns
 
 MOST_UNPACKED: Final = 512
 """When more searches are noted than this, all votes are packed anew."""
 KINDS: Final[tuple[IdKind, ...]] = get_args(IdKind)
 COLUMN_OF: Final[dict[IdKind, str]] = {kind: "uri" if kind == "capability" else kind for kind in KINDS}
-_TYPES: Final = {
-    "artifact": np.uint32, "actor": np.uint32, "intent": np.uint32, "uri": np.uint32, "search": np.uint64,
-    "level": np.uint8, "value": np.float64, "time_us": np.int64,
-}  # fmt: skip
+_TYPES: Final = dict(zip(COLUMNS, [np.uint32] * 4 + [np.uint64, np.uint32, np.int64], strict=True))
+_MARK: Final = "mark"
 _PLACE: Final = {column.name: place for place, column in enumerate(FOLD_VOTES.columns)}
 _SELECT: Final = f"SELECT {', '.join(f'v.{name}' for name in _PLACE)} FROM "  # noqa: S608
 Row = tuple[Any, ...]
@@ -45,7 +45,7 @@ class PackedVotes:
 
     def resolved(self, same: Identities) -> PackedVotes:
         """The votes as of today's merges; those of artifacts were resolved by the fold."""
-        columns = {each.name: getattr(self.columns, each.name) for each in fields(VoteColumns)}
+        columns = {name: getattr(self.columns, name) for name in COLUMNS}
         for kind, column in COLUMN_OF.items():
             names, found = self.names[kind], {}
             for merged, survivor in same.survivors(kind).items() if kind != "artifact" else ():
@@ -56,7 +56,7 @@ class PackedVotes:
                 leads = np.arange(len(names), dtype=np.uint32)
                 leads[list(found)] = list(found.values())
                 columns[column] = leads[columns[column]]
-        resolved = VoteColumns(**columns)
+        resolved = VoteColumns(**columns, kinds=self.columns.kinds)
         return PackedVotes(resolved.in_order() if same.survivors("actor") else resolved, self.names)
 
 
@@ -71,27 +71,60 @@ def read_packed(connection: Connection) -> PackedVotes | None:
     return _with_rows(packed, rows) if rows else packed
 
 
-def all_packed(connection: Connection) -> dict[str, bytes]:
-    """The documents of all votes of a store, made anew."""
-    return pack_votes(fetch(connection, f"{_SELECT}fold_votes v"))
+@dataclass(frozen=True)
+class Packing:
+    """All votes packed anew, and what was there before: the mark of what was packed, and the searches noted since."""
+
+    documents: Mapping[str, bytes] = field(repr=False)
+    before: bytes | None
+    noted: Sequence[tuple[str, int]] = field(repr=False)
+
+    @property
+    def votes(self) -> PackedVotes:
+        """The votes."""
+        return unpack_votes(self.documents)
 
 
-def keep_packed(connection: Connection, documents: Mapping[str, bytes]) -> None:
-    """Replace what was packed by all votes of this moment."""
-    connection.execute(delete(PACKED_VOTES))
+def pack_anew(connection: Connection) -> Packing:
+    """All votes of a store, packed but not kept."""
+    documents = pack_votes(fetch(connection, f"{_SELECT}fold_votes v"))
+    noted = fetch(connection, "SELECT search, changes FROM unpacked_searches")
+    return Packing(documents, _mark(connection), [(str(search), int(changes)) for search, changes in noted])
+
+
+def keep_packing(connection: Connection, packing: Packing) -> None:
+    """Replace what was packed, unless another did so meanwhile; searches that changed meanwhile stay noted."""
+    if _mark(connection) == packing.before:
+        _replace(connection, packing.documents)
+        places = " AND ".join(f"{name} = {place_of(connection.dialect)}" for name in ("search", "changes"))
+        run_many(connection, f"DELETE FROM unpacked_searches WHERE {places}", packing.noted)  # noqa: S608
+
+
+def replace_packed(connection: Connection, rows: Iterable[Row]) -> None:
+    """Pack these rows of `fold_votes`, which are all of this moment, and keep them."""
+    _replace(connection, pack_votes(rows))
     connection.execute(delete(UNPACKED_SEARCHES))
-    insert_rows(connection, PACKED_VOTES, documents.items())
+
+
+def _replace(connection: Connection, documents: Mapping[str, bytes]) -> None:
+    connection.execute(delete(PACKED_VOTES))
+    insert_rows(connection, PACKED_VOTES, {**documents, _MARK: secrets.token_bytes(16)}.items())
+
+
+def _mark(connection: Connection) -> bytes | None:
+    rows = fetch(connection, "SELECT document FROM packed_votes WHERE name = ?", (_MARK,))
+    return bytes(rows[0][0]) if rows else None
 
 
 def note_unpacked(connection: Connection, searches: Iterable[str]) -> None:
     """Note searches whose votes are no longer what was packed."""
-    upsert(connection, UNPACKED_SEARCHES, [{"search": search} for search in sorted(searches)])
+    upsert(connection, UNPACKED_SEARCHES, [{"search": s, "changes": 1} for s in sorted(searches)], add=["changes"])
 
 
 def is_packed_equal(connection: Connection) -> bool:
     """Whether what is packed, and the rows noted since, are the rows of `fold_votes`."""
     packed = read_packed(connection)
-    return packed is None or _spelled(packed) == _spelled(unpack_votes(all_packed(connection)))
+    return packed is None or _spelled(packed) == _spelled(pack_anew(connection).votes)
 
 
 def _spelled(packed: PackedVotes) -> list[tuple[Any, ...]]:
@@ -100,7 +133,8 @@ def _spelled(packed: PackedVotes) -> list[tuple[Any, ...]]:
     for name in _TYPES:
         values = getattr(packed.columns, name).tolist()
         kind = next((kind for kind, column in COLUMN_OF.items() if column == name), None)
-        columns.append([packed.names[kind][number] for number in values] if kind else values)
+        names = packed.columns.kinds if name == "kind" else packed.names[kind] if kind else None
+        columns.append(values if names is None else [names[number] for number in values])
     return sorted(zip(*columns, strict=True))
 
 
@@ -113,26 +147,34 @@ def pack_votes(rows: Iterable[Row]) -> dict[str, bytes]:
         names = sorted({row[_PLACE[column]] for row in given})
         documents[f"{kind} names"], documents[f"{kind} ends"] = pack_names(names)
         numbered[kind] = {name: number for number, name in enumerate(names)}
-    columns = _columns(given, numbered)
+    kinds = {kind: number for number, kind in enumerate(sorted({_kind(row) for row in given}))}
+    documents["kinds"] = canonical_json(list(kinds))
+    columns = _columns(given, numbered, kinds)
     return documents | {name: getattr(columns, name).tobytes() for name in _TYPES}
 
 
 def unpack_votes(documents: Mapping[str, bytes]) -> PackedVotes:
     """The votes of documents that `pack_votes` made."""
-    columns = VoteColumns(**{name: np.frombuffer(documents[name], type_) for name, type_ in _TYPES.items()})
+    kinds = tuple((str(outcome), int(place), float(trust)) for outcome, place, trust in json.loads(documents["kinds"]))
+    columns = VoteColumns(
+        **{name: np.frombuffer(documents[name], type_) for name, type_ in _TYPES.items()}, kinds=kinds
+    )
     return PackedVotes(columns, {k: PackedNames(documents[f"{k} names"], documents[f"{k} ends"]) for k in KINDS})
 
 
-def _columns(rows: Sequence[Row], numbered: Numbered) -> VoteColumns:
+def _kind(row: Row) -> tuple[str, int, float]:
+    return row[_PLACE["outcome"]], row[_PLACE["position"]], row[_PLACE["trust"]]
+
+
+def _columns(rows: Sequence[Row], numbered: Numbered, kinds: Mapping[tuple[str, int, float], int]) -> VoteColumns:
     """The columns of rows, in order."""
     taken = {name: [row[place] for row in rows] for name, place in _PLACE.items()}
     for kind, column in COLUMN_OF.items():
         taken[column] = list(map(numbered[kind].__getitem__, taken[column]))
-    valued = list(zip(taken["outcome"], taken["position"], taken["trust"], strict=True))
-    values = {key: vote_value(*key) for key in set(valued)}
-    taken["value"] = list(map(values.__getitem__, valued))
+    taken["kind"] = [kinds[_kind(row)] for row in rows]
     taken["search"] = list(map(_digest, taken["search"]))
-    return VoteColumns(**{name: np.array(taken[name], type_) for name, type_ in _TYPES.items()}).in_order()
+    columns = {name: np.array(taken[name], type_) for name, type_ in _TYPES.items()}
+    return VoteColumns(**columns, kinds=tuple(kinds)).in_order()
 
 
 def _with_rows(packed: PackedVotes, rows: Sequence[Row]) -> PackedVotes:
@@ -141,7 +183,8 @@ def _with_rows(packed: PackedVotes, rows: Sequence[Row]) -> PackedVotes:
         kind: {name: packed.names[kind].number(name) for name in {row[_PLACE[column]] for row in rows}}
         for kind, column in COLUMN_OF.items()
     }
-    new, old = _columns(rows, numbered), packed.columns
+    kinds = {kind: number for number, kind in enumerate(dict.fromkeys([*packed.columns.kinds, *map(_kind, rows)]))}
+    new, old = _columns(rows, numbered, kinds), packed.columns
     kept = old.take(~np.isin(old.search, np.unique(new.search)))
     pairs, low = kept.pairs, new.pairs
     starts, ends = np.searchsorted(pairs, low, "left").tolist(), np.searchsorted(pairs, low, "right").tolist()
@@ -150,7 +193,7 @@ def _with_rows(packed: PackedVotes, rows: Sequence[Row]) -> PackedVotes:
         for start, end, search in zip(starts, ends, new.search, strict=True)
     ]
     both = {name: np.insert(getattr(kept, name), places, getattr(new, name)) for name in _TYPES}
-    return PackedVotes(VoteColumns(**both), packed.names)
+    return PackedVotes(VoteColumns(**both, kinds=new.kinds), packed.names)
 
 
 def _digest(search: str) -> int:

@@ -232,5 +232,6 @@ PACKED_VOTES = _table(
 UNPACKED_SEARCHES = _table(
     "unpacked_searches",
     Column("search", String, primary_key=True),
+    Column("changes", BigInteger, nullable=False),
     keyed=True,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection
 
 from graph.co_match import co_matches, read_choices
 from graph.communities import find_communities
+from graph.errors import StoreError
 from graph.events import now_us
 from graph.explain import Explanation, explain_part
 from graph.graph_responses import (
@@ -29,6 +31,7 @@ from graph.responses import GraphStats
 from graph.statistics import MatchGraph, Neighbour, Node, read_match_graph
 from graph.store import log
 from graph.store.evidence import check_evidence_chain
+from graph.store.packed_votes import keep_packing
 from graph.stored_nodes import is_node, read_page, read_part
 from graph.weights import add_up, success_rate
 from search.inspection.node_names import find_node, intent_queries, labels, named
@@ -111,10 +114,13 @@ def list_neighbours(home: Home, name: str, limit: int | None = None) -> dict[str
     with home.store.reading() as connection:
         now = now_us()
         node = find_node(connection, name, now)
-        of, shown = read_page(connection, node, now, limit)
-        names = labels(connection, [neighbour.node for neighbour in shown])
-    neighbours = tuple(_neighbour(each, names[each.node]) for each in shown)
-    return NeighborsReport(node=node.id, kind=node.kind, of=of, neighbors=neighbours).model_dump(mode="json")
+        page = read_page(connection, node, now, limit)
+        names = labels(connection, [neighbour.node for neighbour in page.neighbours])
+    if page.packing is not None:  # where another process writes just now, the next who asks packs again
+        with contextlib.suppress(StoreError), home.store.writing(wait=False) as connection:
+            keep_packing(connection, page.packing)
+    neighbours = tuple(_neighbour(each, names[each.node]) for each in page.neighbours)
+    return NeighborsReport(node=node.id, kind=node.kind, of=page.of, neighbors=neighbours).model_dump(mode="json")
 
 
 def _neighbour(neighbour: Neighbour, label: str) -> NeighborReport:

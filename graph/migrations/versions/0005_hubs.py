@@ -27,6 +27,7 @@ def upgrade() -> None:
     )
     op.create_table('unpacked_searches',
     sa.Column('search', _text(), nullable=False),
+    sa.Column('changes', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('search', name=op.f('pk_unpacked_searches')),
     sqlite_with_rowid=False
     )
