@@ -7,6 +7,7 @@ searches are noted; nobody waits to keep that. `rebuild --check` holds them agai
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import secrets
@@ -18,9 +19,10 @@ import numpy as np
 from sqlalchemy import Connection, delete
 
 from graph.digest import canonical_json
+from graph.errors import StoreError
 from graph.identities import Identities, IdKind
 from graph.packed_names import PackedNames, pack_names
-from graph.store.database import fetch, insert_rows, place_of, run_many, upsert
+from graph.store.database import Database, fetch, insert_rows, place_of, run_many, upsert
 from graph.store.tables import FOLD_VOTES, PACKED_VOTES, UNPACKED_SEARCHES
 from graph.vote_columns import COLUMNS, VoteColumns
 
@@ -63,7 +65,7 @@ class PackedVotes:
 def read_packed(connection: Connection) -> PackedVotes | None:
     """All votes; None where they are to be packed first."""
     documents = {str(name): bytes(each) for name, each in fetch(connection, "SELECT name, document FROM packed_votes")}
-    ((noted,),) = fetch(connection, "SELECT count(*) FROM unpacked_searches")
+    noted = _count_noted(connection)
     if not documents or noted > MOST_UNPACKED:
         return None
     packed = unpack_votes(documents)
@@ -98,6 +100,20 @@ def keep_packing(connection: Connection, packing: Packing) -> None:
         _replace(connection, packing.documents)
         places = " AND ".join(f"{name} = {place_of(connection.dialect)}" for name in ("search", "changes"))
         run_many(connection, f"DELETE FROM unpacked_searches WHERE {places}", packing.noted)  # noqa: S608
+
+
+def pack_when_crowded(store: Database) -> None:
+    """Pack all votes where so many searches are noted that a reader would; left to a reader where another writes."""
+    with store.reading() as connection:
+        packing = pack_anew(connection) if _count_noted(connection) > MOST_UNPACKED else None
+    if packing is not None:
+        with contextlib.suppress(StoreError), store.writing(wait=False) as connection:
+            keep_packing(connection, packing)
+
+
+def _count_noted(connection: Connection) -> int:
+    ((noted,),) = fetch(connection, "SELECT count(*) FROM unpacked_searches")
+    return int(noted)
 
 
 def replace_packed(connection: Connection, rows: Iterable[Row]) -> None:
