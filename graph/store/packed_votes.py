@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, delete
 
 from graph.digest import canonical_json
@@ -26,7 +27,7 @@ from graph.store.database import Database, fetch, insert_rows, place_of, run_man
 from graph.store.tables import FOLD_VOTES, PACKED_VOTES, UNPACKED_SEARCHES
 from graph.vote_columns import COLUMNS, VoteColumns
 
-MOST_UNPACKED: Final = 512
+MOST_UNPACKED: Final = 256
 """When more searches are noted than this, all votes are packed anew."""
 KINDS: Final[tuple[IdKind, ...]] = get_args(IdKind)
 COLUMN_OF: Final[dict[IdKind, str]] = {kind: "uri" if kind == "capability" else kind for kind in KINDS}
@@ -69,7 +70,8 @@ def read_packed(connection: Connection) -> PackedVotes | None:
     if not documents or noted > MOST_UNPACKED:
         return None
     packed = unpack_votes(documents)
-    rows = fetch(connection, f"{_SELECT}unpacked_searches u JOIN fold_votes v ON v.search = u.search") if noted else []
+    of_noted = "fold_votes v WHERE v.search IN (SELECT search FROM unpacked_searches)"
+    rows = fetch(connection, _SELECT + of_noted) if noted else []
     return _with_rows(packed, rows) if rows else packed
 
 
@@ -201,7 +203,7 @@ def _with_rows(packed: PackedVotes, rows: Sequence[Row]) -> PackedVotes:
     }
     kinds = {kind: number for number, kind in enumerate(dict.fromkeys([*packed.columns.kinds, *map(_kind, rows)]))}
     new, old = _columns(rows, numbered, kinds), packed.columns
-    kept = old.take(~np.isin(old.search, np.unique(new.search)))
+    kept = old.take(~_is_any(old.search, new.search))
     pairs, low = kept.pairs, new.pairs
     starts, ends = np.searchsorted(pairs, low, "left").tolist(), np.searchsorted(pairs, low, "right").tolist()
     places = [
@@ -210,6 +212,17 @@ def _with_rows(packed: PackedVotes, rows: Sequence[Row]) -> PackedVotes:
     ]
     both = {name: np.insert(getattr(kept, name), places, getattr(new, name)) for name in _TYPES}
     return PackedVotes(VoteColumns(**both, kinds=new.kinds), packed.names)
+
+
+def _is_any(values: NDArray[np.uint64], few: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which values are among few others; most are ruled out by their last 16 bits."""
+    low = np.uint64(0xFFFF)
+    likely = np.zeros(1 << 16, np.bool_)
+    likely[few & low] = True
+    found: NDArray[np.bool_] = likely[values & low]
+    places = np.flatnonzero(found)
+    found[places] = np.isin(values[places], few)
+    return found
 
 
 def _digest(search: str) -> int:
