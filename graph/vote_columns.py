@@ -91,10 +91,10 @@ class WeighedColumns:
     cap: NDArray[np.float64]
     weight: NDArray[np.float64]
 
-    def take(self, rows: NDArray[np.bool_]) -> WeighedColumns:
-        """The votes of a mask."""
-        places = np.flatnonzero(rows)
-        return WeighedColumns(self.votes.take(places), self.decay[places], self.cap[places], self.weight[places])
+    def take(self, rows: NDArray[Any]) -> WeighedColumns:
+        """These votes: a mask, or places."""
+        rows = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        return WeighedColumns(self.votes.take(rows), self.decay[rows], self.cap[rows], self.weight[rows])
 
 
 def weigh_columns(outcomes: VoteColumns, as_of_us: int) -> WeighedColumns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from factories import DAY_0_US, make_artifact, make_log, make_outcome, make_search
@@ -11,11 +12,14 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
 from graph import stored_nodes
+from graph.column_sums import crowd_of
 from graph.constants import DAY_US, SCORES_FRESH_US
 from graph.errors import StoreError, UnknownArtifact
 from graph.events import CatalogueEvent, OutcomeEvent, SearchEvent, new_id
-from graph.explain import explain_artifact, explain_part, find_crowd
+from graph.explain import explain_artifact, explain_part, find_crowd, shorten
 from graph.home import Home
+from graph.hub_explanation import explain_hub
+from graph.hub_neighbours import weigh_at
 from graph.kept_scores import compute_standings, keep_standings, read_standing
 from graph.statistics import MatchGraph, Node, read_match_graph
 from graph.store import catalogue, log
@@ -75,6 +79,16 @@ def test_one_node_is_that_of_the_whole_graph(home: Home, seed: int, size: int, m
                     crowd=find_crowd(whole.walks, node.id),
                     neighbours=read_neighbours(connection, node, as_of_us),
                 )  # fmt: skip
+                packed = pack_anew(connection).votes.resolved(whole.fold.same)
+                weighed = weigh_at(packed, node, as_of_us)
+                if weighed is not None:
+                    assert crowd_of(weighed, packed.columns, as_of_us) == explained.crowd
+                for limit in (1, 2, 50):
+                    short = explain_hub(
+                        connection, node, as_of_us, limit, pack_anew(connection).votes, whole.fold.same,
+                        pagerank=explained.pagerank, flow=explained.flow, crowd=explained.crowd,
+                    )  # fmt: skip
+                    assert short is None or short == replace(shorten(explained, limit), neighbours=())
         for kind, id_ in (("intent", "in_3"), ("artifact", "e"), ("artifact", "d"), ("capability", "")):
             node = Node(kind, id_)
             assert is_node(connection, node, as_of_us) == (node in whole.nodes)
@@ -155,3 +169,18 @@ def test_what_was_retired_has_no_rank_to_explain(home: Home) -> None:
         connection.execute(update(ARTIFACTS).where(ARTIFACTS.c.id == "a").values(retired=True))
     with pytest.raises(UnknownArtifact, match="'a'"):
         explain_rank(home, "a")
+
+
+def test_a_shortened_explanation_is_the_same_by_row_and_packed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_artifacts(home)
+    whole = explain_rank(home, "a")
+    for limit in (1, 2):
+        by_row = explain_rank(home, "a", limit)
+        with monkeypatch.context() as patched:
+            patched.setattr(stored_nodes, "MOST_BY_ROW", -1)
+            packed = explain_rank(home, "a", limit)
+        assert packed["match_graph"] == by_row["match_graph"] and packed["votes"] == by_row["votes"]
+        assert packed["votes"] == whole["votes"][-limit:] and packed["votes_of"] == len(whole["votes"]) > 2
+        assert all(path in whole["match_graph"]["paths"] for path in packed["match_graph"]["paths"])
+        assert len(packed["match_graph"]["paths"]) == limit
+        assert packed["match_graph"]["positive"] == whole["match_graph"]["positive"]

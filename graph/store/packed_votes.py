@@ -190,7 +190,7 @@ def _columns(rows: Sequence[Row], numbered: Numbered, kinds: Mapping[tuple[str, 
     for kind, column in COLUMN_OF.items():
         taken[column] = list(map(numbered[kind].__getitem__, taken[column]))
     taken["kind"] = [kinds[_kind(row)] for row in rows]
-    taken["search"] = list(map(_digest, taken["search"]))
+    taken["search"] = list(map(search_digest, taken["search"]))
     columns = {name: np.array(taken[name], type_) for name, type_ in _TYPES.items()}
     return VoteColumns(**columns, kinds=tuple(kinds)).in_order()
 
@@ -225,6 +225,6 @@ def _is_any(values: NDArray[np.uint64], few: NDArray[np.uint64]) -> NDArray[np.b
     return found
 
 
-def _digest(search: str) -> int:
+def search_digest(search: str) -> int:
     """64 bits of a search's id; equal ones matter only of one actor and one artifact."""
     return int.from_bytes(hashlib.blake2b(search.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

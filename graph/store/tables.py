@@ -170,8 +170,9 @@ FOLD_EDGES = _table(
     "fold_edges",
     Column("intent", String, primary_key=True),
     Column("uri", String, primary_key=True),
-    Column("artifact", String, primary_key=True, index=True),
+    Column("artifact", String, primary_key=True),
     Column("searches", BigInteger, nullable=False),
+    Index("ix_fold_edges_artifact_searches", "artifact", "searches"),
     keyed=True,
 )
 FOLD_INTENT_EDGES = _table(
@@ -201,7 +202,7 @@ FOLD_VOTES = _table(
     Column("trust", Float, nullable=False),
     Column("time_us", BigInteger, nullable=False),
     Column("event", String, nullable=False),
-    Index("ix_fold_votes_artifact_actor", "artifact", "actor"),
+    Index("ix_fold_votes_artifact_actor_time_us", "artifact", "actor", "time_us"),
     Index("ix_fold_votes_actor_artifact", "actor", "artifact"),
     keyed=True,
 )
