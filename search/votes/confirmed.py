@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from graph.constants import DAY_US
 from graph.match_graph import Fold
 from indexer.vectors import inner_products
+from search.votes.columns import Column
 from search.votes.log_score import Asked, AskedWord, log_part
 from search.votes.searches import Searches
 from search.votes.voices import Spoken, Voices, spoken_of
@@ -42,6 +43,7 @@ class Confirmed:
         self._said_by: dict[str, tuple[Voices, tuple[int, int], NDArray[np.int64]]] = {}
         self._means: tuple[int, NDArray[np.float32], _Floats, _Floats] | None = None
         self._known: tuple[Voices, tuple[int, int], NDArray[np.int64], _Floats] | None = None
+        self._places: tuple[Voices, Column] | None = None
 
     def load(self, fold: Fold, intents: Sequence[str], vectors: NDArray[np.float32]) -> None:
         """Take a whole fold and its intents, vectors float32 (intents, dimension), sorted by id, as they are."""
@@ -49,7 +51,7 @@ class Confirmed:
         resolve = fold.same.resolve
         self.searches.hear((resolve("intent", i), text, resolve("actor", actor)) for i, text, actor in fold.queries)
         self._fold, self._day_us = fold, -1
-        self._means = self._known = None
+        self._means = self._known = self._places = None
         self._said_by.clear()
         self._touched.clear()
 
@@ -155,9 +157,19 @@ class Confirmed:
         """The place of each voice's search, and its inner product with the artifact's vector, mean search taken off."""
         state, known = (voices.version, self.searches.version), self._known
         if known is None or known[0] is not voices or known[1] != state:
-            search = self.searches.places(intent for intent, _ in voices.pairs)[voices.pair]
+            search = self._searches_of_pairs(voices)[voices.pair]
             known = self._known = (voices, state, search, voices.own - self._mean()[2][voices.artifact])
         return known[2], known[3]
+
+    def _searches_of_pairs(self, voices: Voices) -> NDArray[np.int64]:
+        """The place of the search of each (intent, actor), int64 (pairs,); only those of new pairs are looked up."""
+        if self._places is None or self._places[0] is not voices:
+            self._places = (voices, Column(np.int64))
+        known = self._places[1]
+        new = list(islice(reversed(voices.pairs), len(voices.pairs) - len(known)))
+        for place in self.searches.places(intent for intent, _ in reversed(new)):
+            known.append(place)
+        return known.values
 
 
 def _positive(values: _Floats | float) -> _Floats | float:
