@@ -233,7 +233,9 @@ class Engine:
                 return
             with self.lock, self.home.store.reading(folded=False) as connection:
                 found = self.artifacts.read(connection, self._artifacts[start : start + _WARM_CHUNK])
-                self._facts.read(self.home.store, self.memory.stamp, list(found.values()))
+                for known in self._facts.read(self.home.store, self.memory.stamp, list(found.values())).values():
+                    for capability in known.artifact.capabilities:
+                        explain_match(known, capability.id, self.memory.fold)
 
     def understand(self, text: str, request: SearchRequest) -> Understanding:
         """What a query says; an artifact's own name, or a query that is not to be understood, is words alone."""
