@@ -26,7 +26,7 @@ import numpy as np
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).parent)]
 
-from hubs import measure_hubs  # noqa: E402
+from hubs import measure_hubs, measure_log_hubs  # noqa: E402
 
 from graph.artifacts import Artifact, Source, slug_of  # noqa: E402
 from graph.constants import PAGERANK_DAMPING, PAGERANK_TOLERANCE  # noqa: E402
@@ -327,7 +327,7 @@ def measure_log(events: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         found = measure_rebuild(Path(folder), events)
         home = open_home(Settings(home=Path(folder)))
-        found |= measure_applying(home)
+        found |= measure_log_hubs(home) | measure_applying(home)
         began = time.perf_counter()
         with home.store.reading() as connection:
             stats = read_match_graph(connection, START_US + 10**13).stats()
