@@ -60,7 +60,7 @@ def measure_log_hubs(home: Home) -> dict[str, Any]:
     given: dict[str, Any] = {"pagerank": 0.0, "flow": 0.0, "crowd": Crowd(0, 0, None, None, 0, 0.0)}
     with home.store.reading() as connection:
         for kind, column in (("artifact", "artifact"), ("intent", "intent"), ("capability", "uri")):
-            busiest = f"SELECT {column}, count(*) FROM fold_votes GROUP BY 1 ORDER BY 2 DESC LIMIT 1"  # noqa: S608
+            busiest = f"SELECT {column}, count(*) FROM fold_votes GROUP BY 1 ORDER BY 2 DESC LIMIT 1"
             ((id_, votes),) = fetch(connection, busiest)
             node = Node(kind, id_)
             page, whole = read_page(connection, node, now, 50), read_neighbours(connection, node, now)

@@ -170,9 +170,8 @@ FOLD_EDGES = _table(
     "fold_edges",
     Column("intent", String, primary_key=True),
     Column("uri", String, primary_key=True),
-    Column("artifact", String, primary_key=True),
+    Column("artifact", String, primary_key=True, index=True),
     Column("searches", BigInteger, nullable=False),
-    Index("ix_fold_edges_artifact_searches", "artifact", "searches"),
     keyed=True,
 )
 FOLD_INTENT_EDGES = _table(

@@ -11,8 +11,6 @@ depends_on = None
 
 def upgrade() -> None:
     op.drop_index(op.f('ix_fold_edges_uri'), 'fold_edges')
-    op.drop_index(op.f('ix_fold_edges_artifact'), 'fold_edges')
-    op.create_index('ix_fold_edges_artifact_searches', 'fold_edges', ['artifact', 'searches'], unique=False)
     op.drop_index(op.f('ix_fold_votes_artifact_actor'), 'fold_votes')
     op.create_index(
         'ix_fold_votes_artifact_actor_time_us', 'fold_votes', ['artifact', 'actor', 'time_us'], unique=False
