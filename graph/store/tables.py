@@ -191,12 +191,6 @@ FOLD_VOTES = _table(
     Index("ix_fold_votes_actor_artifact", "actor", "artifact"),
     keyed=True,
 )
-KEPT_SCORES = _table(
-    "kept_scores",
-    Column("artifact", String, primary_key=True),
-    Column("document", Text, nullable=False),
-    keyed=True,
-)
 FOLD_SAME = _table(
     "fold_same",
     Column("kind", String, primary_key=True),
@@ -205,3 +199,10 @@ FOLD_SAME = _table(
     keyed=True,
 )
 FOLD_TABLES: Final = (FOLD_TIMES, FOLD_ACTORS, FOLD_INTENTS, FOLD_QUERIES, FOLD_EDGES, FOLD_VOTES, FOLD_SAME)
+
+# Made from the folded tables, the catalogue and the evidence, so that ranks need not be computed anew ------
+KEPT_RANKS = _table(
+    "kept_ranks",
+    Column("name", String, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
