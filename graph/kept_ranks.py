@@ -13,7 +13,6 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
-import numpy as np
 from sqlalchemy import Connection, func, select
 
 from graph.errors import StoreError

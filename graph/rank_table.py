@@ -5,6 +5,7 @@ The same as the ranks of `graph.scores.score_all`, which stays the definition: i
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,9 +24,9 @@ from graph.constants import (
 from graph.known_columns import COUNTS, KnownColumns
 from graph.match_graph import Vote
 from graph.pagerank import artifact_pagerank
+from graph.rank_votes import ArtifactVotes, RankVotes, sum_votes
 from graph.score_inputs import ScoreInput
 from graph.scores import Scales, Score, component_values, score_with
-from graph.rank_votes import ArtifactVotes, RankVotes, sum_votes
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -74,7 +75,7 @@ class RankTable:
     others : iterable of str
         The artifacts of the rows after these: voted on, but retired or never in the catalogue.
     delivered : ndarray
-        Bool, by row: whether a counted search ever delivered an artifact.
+        Bool, by row of the known artifacts: whether a counted search ever delivered one.
     pending : iterable of str
         Artifacts with outcomes of a time to come.
     """
@@ -84,15 +85,22 @@ class RankTable:
         delivered: NDArray[np.bool_] | None = None, pending: Iterable[str] = (),
     ) -> None:  # fmt: skip
         self.known, self.votes, self.others, self.pending = known, votes, list(others), set(pending)
-        rows = len(known.ids) + len(self.others)
-        self.delivered = np.zeros(rows, bool) if delivered is None else delivered
+        self.delivered = np.zeros(len(known.ids), bool) if delivered is None else delivered
         self._weighed: tuple[int, Floats, Floats] | None = None
         self._ranks: tuple[int, Floats] | None = None
 
+    def row(self, artifact: str) -> int | None:
+        """The row of an artifact; None where the table has none."""
+        ids = self.known.ids
+        place = bisect_left(ids, artifact)
+        if place < len(ids) and ids[place] == artifact:
+            return place
+        other = self._number_of_other.get(artifact)
+        return None if other is None else len(ids) + other
+
     @cached_property
-    def number(self) -> dict[str, int]:
-        """The row of each artifact."""
-        return {artifact: row for row, artifact in enumerate([*self.known.ids, *self.others])}
+    def _number_of_other(self) -> dict[str, int]:
+        return {artifact: number for number, artifact in enumerate(self.others)}
 
     @cached_property
     def _of_type(self) -> dict[str, Rows]:
@@ -104,10 +112,11 @@ class RankTable:
         taken: dict[int, ArtifactVotes] = {}
         for artifact, votes in outcomes.items():
             given = list(votes)
-            row = self.number.setdefault(artifact, len(self.number))
-            if row >= len(self.known.ids) + len(self.others):
+            row = self.row(artifact)
+            if row is None:
+                row = len(self.known.ids) + len(self.others)
+                self._number_of_other[artifact] = len(self.others)
                 self.others.append(artifact)
-                self.delivered = np.append(self.delivered, False)
             self.pending.discard(artifact)
             if any(vote.time_us > as_of_us for vote in given):
                 self.pending.add(artifact)
@@ -118,14 +127,15 @@ class RankTable:
 
     def deliver(self, artifacts: Iterable[str]) -> None:
         """Take in that counted searches delivered these."""
-        rows = [self.number[artifact] for artifact in artifacts if artifact in self.number]
+        rows = [row for artifact in artifacts if (row := self._known_row(artifact)) is not None]
         if not self.delivered[rows].all():
             self.delivered[rows] = True
             self._ranks = None
 
     def undelivered(self, artifacts: Iterable[str]) -> list[str]:
         """Those of some artifacts that the table has and no search delivered yet, sorted."""
-        return sorted(each for each in artifacts if each in self.number and not self.delivered[self.number[each]])
+        rows = {artifact: self._known_row(artifact) for artifact in artifacts}
+        return sorted(artifact for artifact, row in rows.items() if row is not None and not self.delivered[row])
 
     def rank(self, artifact: str, as_of_us: int, least_us: int | None = None) -> float | None:
         """The rank of an artifact at a moment, 0 to 100; None where it is not ranked, or not known.
@@ -138,9 +148,8 @@ class RankTable:
                 of_type = self.of_type(name, as_of_us)
                 ranks[of_type.rows] = of_type.ranks
             self._ranks = (as_of_us, ranks)
-        row = self.number.get(artifact, len(self.known.ids))
-        known = row < len(self.known.ids) and not np.isnan(self._ranks[1][row])
-        return float(self._ranks[1][row]) if known else None
+        row = self._known_row(artifact)
+        return None if row is None or np.isnan(self._ranks[1][row]) else float(self._ranks[1][row])
 
     def of_type(self, type_: str, as_of_us: int) -> TypeRanks:
         """The artifacts of a type at a moment."""
@@ -171,16 +180,20 @@ class RankTable:
 
     def is_known(self, artifact: str) -> bool:
         """Whether an artifact is in the catalogue, and not retired."""
-        return self.number.get(artifact, len(self.known.ids)) < len(self.known.ids)
+        return self._known_row(artifact) is not None
+
+    def _known_row(self, artifact: str) -> int | None:
+        row = self.row(artifact)
+        return row if row is not None and row < len(self.known.ids) else None
 
     def known_of(self, artifact: str, column: str) -> float:
         """What a column of `KnownColumns` says of a known artifact."""
-        return float(self.known.columns[column][self.number[artifact]])
+        return float(self.known.columns[column][self._known_row(artifact)])
 
     def crowd(self, artifact: str) -> tuple[int, int, int]:
-        """How many voters of an artifact have no vote on another, how many actors vote at all, how many on one alone."""
+        """Voters of an artifact with no vote on another; actors with any vote; those of them with votes on one alone."""
         tried = self.votes.tried()
-        own = self.votes.voter[self.votes.voter_row == self.number[artifact]]
+        own = self.votes.voter[self.votes.voter_row == self.row(artifact)]
         return int((tried[own] == 1).sum()), int((tried > 0).sum()), int((tried == 1).sum())
 
     def pagerank(self, flow: float, as_of_us: int) -> float:

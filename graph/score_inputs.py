@@ -13,11 +13,10 @@ from sqlalchemy import Connection, func, select
 
 from graph.artifacts import Artifact, slug_of
 from graph.claims import Claim, Evidence, Tier
-from graph.store.catalogue import CATALOGUE_CHANGED, all_artifacts, assignments, stated_claims
-from graph.store.database import read_meta
-from graph.store.evidence import count_evidence, deciding_evidence
-from graph.store.log import VOTES_CHANGED, read_identities, read_votes
-from graph.store.tables import EVIDENCE, FOLD_TIMES
+from graph.store.catalogue import all_artifacts, assignments, stated_claims
+from graph.store.evidence import deciding_evidence
+from graph.store.log import read_identities, read_votes
+from graph.store.tables import EVIDENCE
 from graph.walks import Node, Walks, walk_votes
 from graph.weights import WeighedVote, selecting_actors
 

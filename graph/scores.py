@@ -124,7 +124,7 @@ class Scales:
     tops: Mapping[tuple[str, str], float]
 
     def share(self, type_: str, name: str, count: float) -> float:
-        """A count on the log scale of its type, 0 to 1: log1p over log1p of the percentile, at least `ADOPTION_FLOOR`."""
+        """A count on the log scale of its type, 0 to 1; a percentile below `ADOPTION_FLOOR` counts as that."""
         top = max(ADOPTION_FLOOR, self.tops.get((type_, name), 0.0))
         return min(1.0, math.log1p(count) / math.log1p(top))
 

@@ -138,7 +138,9 @@ def agree(home: Home, as_of_us: int, ranks: Ranks | None = None) -> Ranks:
     return found
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=25
+)
 @given(st.integers(0, 10_000), st.integers(1, 12))
 def test_ranks_are_those_of_the_definition_whatever_happened(home: Home, seed: int, steps: int) -> None:
     draw, as_of_us = random.Random(seed), NOW
