@@ -27,7 +27,7 @@ from graph.store.bulk_fold import read_payload
 from graph.store.catalogue import CATALOGUE_CHANGED
 from graph.store.database import Database, fetch, upsert
 from graph.store.folded import FOLDED_AT_ONCE, read_identities
-from graph.store.tables import EVIDENCE, FOLD_TIMES, FOLD_VOTES, KEPT_RANKS
+from graph.store.tables import EVIDENCE, FOLD_VOTES, KEPT_RANKS
 
 MOST_NEW: Final = 20_000
 """After more new events than these everything is read anew."""
@@ -35,6 +35,7 @@ KEEP_AFTER: Final = 64
 """After so many new events the table is kept anew, so that who comes next has fewer to follow."""
 _NAME: Final = "ranks"
 _VOTE: Final = tuple(FOLD_VOTES.c[name] for name in Vote.__dataclass_fields__)
+_COLUMNS: Final = ", ".join(Vote.__dataclass_fields__)
 _STAMP: Final = (
     "SELECT (SELECT MAX(seq) FROM events), (SELECT MAX(seq) FROM evidence), "
     "(SELECT value FROM meta WHERE meta.key = ?), (SELECT value FROM meta WHERE meta.key = ?)"
@@ -102,7 +103,7 @@ def compute_ranks(connection: Connection, as_of_us: int) -> Ranks:
     seq, *stamp = fetch(connection, _STAMP, (CATALOGUE_CHANGED, FOLDED_AT_ONCE))[0]
     later = select(func.min(EVIDENCE.c.time_us)).where(EVIDENCE.c.time_us > as_of_us)
     known = known_columns(read_known(connection, as_of_us))
-    table = RankTable(known, RankVotes(as_of_us, len(known.ids)))
+    table = RankTable(known, RankVotes(as_of_us, len(known)))
     table.take(dict(_all_outcomes(connection)), as_of_us)
     table.deliver(str(artifact) for (artifact,) in fetch(connection, "SELECT artifact FROM fold_times"))
     packed = Packed(table, tuple(stamp), int(seq or 0), connection.execute(later).scalar())
@@ -112,7 +113,7 @@ def compute_ranks(connection: Connection, as_of_us: int) -> Ranks:
 def read_outcomes(connection: Connection, artifact: str, same: Identities) -> list[Vote]:
     """All outcomes kept for one artifact, merges resolved."""
     counts = Fold(same=same)
-    for row in connection.execute(select(*_VOTE).where(FOLD_VOTES.c.artifact == artifact)):
+    for row in fetch(connection, f"SELECT {_COLUMNS} FROM fold_votes WHERE artifact = ?", (artifact,)):  # noqa: S608
         counts.add_vote(Vote(*row))
     return counts.votes_on(artifact)
 
@@ -129,8 +130,7 @@ def _all_outcomes(connection: Connection) -> Iterator[tuple[str, list[Vote]]]:
 
 def _delivered(connection: Connection, artifacts: Iterable[str]) -> list[str]:
     """Those of some artifacts that a counted search delivered."""
-    query = select(FOLD_TIMES.c.artifact)
-    return [a for a in artifacts if connection.execute(query.where(FOLD_TIMES.c.artifact == a)).first() is not None]
+    return [a for a in artifacts if fetch(connection, "SELECT 1 FROM fold_times WHERE artifact = ?", (a,))]
 
 
 def _read_kept(connection: Connection) -> Ranks | None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graph.constants import DAY_US, FRESHNESS_EVIDENCE_DAYS, FRESHNESS_REVISION_DAYS
+from graph.packed_names import pack_names
 from graph.score_inputs import Known, ScoreInput, join_inputs
 from graph.scores import fixed_components
 from graph.walks import Walks
@@ -25,8 +26,8 @@ class KnownColumns:
 
     Attributes
     ----------
-    ids : sequence of str
-        Of each row.
+    ids : bytes, bytes
+        The id of each row, as `graph.packed_names.pack_names` gives them.
     type_names : sequence of str
         The types, sorted.
     types : ndarray
@@ -36,10 +37,13 @@ class KnownColumns:
         float64 holds exactly until the year 2255.
     """
 
-    ids: Sequence[str]
+    ids: tuple[bytes, bytes]
     type_names: Sequence[str]
     types: NDArray[np.int32]
     columns: dict[str, Floats]
+
+    def __len__(self) -> int:
+        return len(self.types)
 
     def freshness(self, rows: NDArray[np.int64], as_of_us: int) -> Floats:
         """The component freshness of some rows at a moment, float64 (rows,); NaN where neither date is known."""
@@ -65,7 +69,7 @@ def known_columns(known: Known) -> KnownColumns:
     names = sorted({each.type for each in inputs})
     number = {name: i for i, name in enumerate(names)}
     types = np.array([number[each.type] for each in inputs], np.int32)
-    return KnownColumns([each.artifact for each in inputs], names, types, columns)
+    return KnownColumns(pack_names(each.artifact for each in inputs), names, types, columns)
 
 
 def _column(inputs: Sequence[ScoreInput], value: Callable[[ScoreInput], float | None]) -> Floats:

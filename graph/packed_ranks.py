@@ -12,6 +12,7 @@ from graph import constants
 from graph.digest import text_digest
 from graph.errors import StoreError
 from graph.known_columns import COLUMNS, KnownColumns
+from graph.packed_names import PackedNames, pack_names
 from graph.rank_table import RankTable
 from graph.rank_votes import FLOATS, INTS, RankVotes
 
@@ -31,13 +32,13 @@ class _Packed(msgspec.Struct):
     seq: int
     base_us: int
     until_us: int | None
-    ids: list[str]
+    ids: tuple[bytes, bytes]
     others: list[str]
     pending: list[str]
     type_names: list[str]
     types: bytes
     delivered: bytes
-    actors: bytes
+    actors: tuple[bytes, bytes]
     known: dict[str, bytes]
     votes: dict[str, bytes]
 
@@ -57,12 +58,14 @@ class Packed(msgspec.Struct):
 def pack_table(packed: Packed) -> bytes:
     """The bytes of a table."""
     table, known, votes = packed.table, packed.table.known, packed.table.votes
+    actors, voters = votes.in_order()
+    numbers = {"voter": voters}
     body = msgspec.msgpack.encode(_Packed(
         formulas=_FORMULAS, stamp=packed.stamp, seq=packed.seq, base_us=votes.base_us, until_us=packed.until_us,
-        ids=list(known.ids), others=table.others, pending=sorted(table.pending), type_names=list(known.type_names),
-        types=known.types.astype("<i4").tobytes(), delivered=table.delivered.tobytes(), actors=votes.packed_actors(),
+        ids=known.ids, others=table.others, pending=sorted(table.pending), type_names=list(known.type_names),
+        types=known.types.astype("<i4").tobytes(), delivered=table.delivered.tobytes(), actors=pack_names(actors),
         known={name: column.astype("<f8").tobytes() for name, column in known.columns.items()},
-        votes={name: getattr(votes, name).astype("<i4" if name in INTS else "<f8").tobytes()
+        votes={name: numbers.get(name, getattr(votes, name)).astype("<i4" if name in INTS else "<f8").tobytes()
                for name in (*INTS, *FLOATS)},
     ))  # fmt: skip
     return zlib.crc32(body).to_bytes(_SUM, "little") + body
@@ -87,9 +90,9 @@ def unpack_table(data: bytes) -> Packed:
         raise StoreError("kept ranks: they are of another version: they are to be computed anew")
     columns = {name: np.frombuffer(packed.known[name], "<f8") for name in COLUMNS}
     known = KnownColumns(packed.ids, packed.type_names, np.frombuffer(packed.types, "<i4"), columns)
-    votes = RankVotes(packed.base_us, len(packed.ids) + len(packed.others))
+    votes = RankVotes(packed.base_us, len(known) + len(packed.others))
     for name in (*INTS, *FLOATS):
         setattr(votes, name, np.frombuffer(packed.votes[name], "<i4" if name in INTS else "<f8"))
-    votes.keep_actors(packed.actors)
+    votes.actors = PackedNames(*packed.actors)
     table = RankTable(known, votes, packed.others, np.frombuffer(packed.delivered, bool).copy(), packed.pending)
     return Packed(table, packed.stamp, packed.seq, packed.until_us)

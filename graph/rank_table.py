@@ -5,7 +5,6 @@ The same as the ranks of `graph.scores.score_all`, which stays the definition: i
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +22,7 @@ from graph.constants import (
 )
 from graph.known_columns import COUNTS, KnownColumns
 from graph.match_graph import Vote
+from graph.packed_names import PackedNames
 from graph.pagerank import artifact_pagerank
 from graph.rank_votes import ArtifactVotes, RankVotes, sum_votes
 from graph.score_inputs import ScoreInput
@@ -84,23 +84,18 @@ class RankTable:
         self, known: KnownColumns, votes: RankVotes, others: Iterable[str] = (),
         delivered: NDArray[np.bool_] | None = None, pending: Iterable[str] = (),
     ) -> None:  # fmt: skip
-        self.known, self.votes, self.others, self.pending = known, votes, list(others), set(pending)
-        self.delivered = np.zeros(len(known.ids), bool) if delivered is None else delivered
+        self.known, self.votes, self.pending = known, votes, set(pending)
+        self.names = PackedNames(*known.ids)
+        for artifact in others:
+            self.names.number(artifact)
+        self.delivered = np.zeros(len(known), bool) if delivered is None else delivered
         self._weighed: tuple[int, Floats, Floats] | None = None
         self._ranks: tuple[int, Floats] | None = None
 
-    def row(self, artifact: str) -> int | None:
-        """The row of an artifact; None where the table has none."""
-        ids = self.known.ids
-        place = bisect_left(ids, artifact)
-        if place < len(ids) and ids[place] == artifact:
-            return place
-        other = self._number_of_other.get(artifact)
-        return None if other is None else len(ids) + other
-
-    @cached_property
-    def _number_of_other(self) -> dict[str, int]:
-        return {artifact: number for number, artifact in enumerate(self.others)}
+    @property
+    def others(self) -> list[str]:
+        """The artifacts of the rows after those of the known ones."""
+        return [self.names[row] for row in range(len(self.known), len(self.names))]
 
     @cached_property
     def _of_type(self) -> dict[str, Rows]:
@@ -112,15 +107,10 @@ class RankTable:
         taken: dict[int, ArtifactVotes] = {}
         for artifact, votes in outcomes.items():
             given = list(votes)
-            row = self.row(artifact)
-            if row is None:
-                row = len(self.known.ids) + len(self.others)
-                self._number_of_other[artifact] = len(self.others)
-                self.others.append(artifact)
             self.pending.discard(artifact)
             if any(vote.time_us > as_of_us for vote in given):
                 self.pending.add(artifact)
-            taken[row] = sum_votes(given, self.votes.base_us, as_of_us)
+            taken[self.names.number(artifact)] = sum_votes(given, self.votes.base_us, as_of_us)
         if taken:
             self.votes.replace(taken)
             self._weighed = self._ranks = None
@@ -143,7 +133,7 @@ class RankTable:
         Ranks that were weighed at `least_us` or later will do.
         """
         if self._ranks is None or not (as_of_us if least_us is None else least_us) <= self._ranks[0] <= as_of_us:
-            ranks = np.full(len(self.known.ids), np.nan)
+            ranks = np.full(len(self.known), np.nan)
             for name in self._of_type:
                 of_type = self.of_type(name, as_of_us)
                 ranks[of_type.rows] = of_type.ranks
@@ -183,17 +173,17 @@ class RankTable:
         return self._known_row(artifact) is not None
 
     def _known_row(self, artifact: str) -> int | None:
-        row = self.row(artifact)
-        return row if row is not None and row < len(self.known.ids) else None
+        row = self.names.find(artifact)
+        return row if row is not None and row < len(self.known) else None
 
     def known_of(self, artifact: str, column: str) -> float:
         """What a column of `KnownColumns` says of a known artifact."""
         return float(self.known.columns[column][self._known_row(artifact)])
 
     def crowd(self, artifact: str) -> tuple[int, int, int]:
-        """Voters of an artifact with no vote on another; actors with any vote; those of them with votes on one alone."""
+        """Voters of an artifact without a vote on another; actors with any vote; those with votes on one alone."""
         tried = self.votes.tried()
-        own = self.votes.voter[self.votes.voter_row == self.row(artifact)]
+        own = self.votes.voter[self.votes.voter_row == self.names.find(artifact)]
         return int((tried[own] == 1).sum()), int((tried > 0).sum()), int((tried == 1).sum())
 
     def pagerank(self, flow: float, as_of_us: int) -> float:

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from graph.constants import ACTOR_CAP, DAY_US, HALF_LIFE_DAYS
 from graph.match_graph import Vote
+from graph.packed_names import PackedNames, pack_names
 from graph.weights import SELECTING, exact_sum, standing_votes, vote_value
 
 Ints = NDArray[np.int32]
@@ -90,8 +90,7 @@ class RankVotes:
 
     def __init__(self, base_us: int, rows: int) -> None:
         self.base_us = base_us
-        self._actors: dict[str, int] | None = {}
-        self._packed_actors = b""
+        self.actors = PackedNames(*pack_names([]))
         self.selecting: Floats = np.zeros(rows)
         self.flow: Floats = np.zeros(rows)
         self.voter_row: Ints = np.zeros(0, np.int32)
@@ -102,21 +101,13 @@ class RankVotes:
         self.part_weight: Floats = np.zeros(0)
         self.part_size: Floats = np.zeros(0)
 
-    @property
-    def actors(self) -> dict[str, int]:
-        """The number of each actor who ever had a vote, in the order of the numbers."""
-        if self._actors is None:
-            names = msgspec.msgpack.decode(self._packed_actors, type=list[str])
-            self._actors = {name: number for number, name in enumerate(names)}
-        return self._actors
-
-    def packed_actors(self) -> bytes:
-        """The actors as bytes, for `keep_actors`."""
-        return self._packed_actors if self._actors is None else msgspec.msgpack.encode(list(self._actors))
-
-    def keep_actors(self, packed: bytes) -> None:
-        """Take the actors of `packed_actors`; they are read when one is asked for."""
-        self._packed_actors, self._actors = packed, None
+    def in_order(self) -> tuple[list[str], Ints]:
+        """The actors sorted, and `voter` with their places among the sorted ones."""
+        names = [self.actors[number] for number in range(len(self.actors))]
+        order = sorted(range(len(names)), key=names.__getitem__)
+        places = np.empty(len(names), np.int32)
+        places[order] = np.arange(len(names), dtype=np.int32)
+        return [names[number] for number in order], places[self.voter]
 
     def replace(self, taken: Mapping[int, ArtifactVotes]) -> None:
         """Put these in the place of what was said of the artifacts in these rows; new rows may follow the last."""
@@ -143,7 +134,7 @@ class RankVotes:
         path = len(self.path_row)
         for row, votes in taken.items():
             new["voter_row"] += [row] * len(votes.voters)
-            new["voter"] += [self.actors.setdefault(actor, len(self.actors)) for actor in votes.voters]
+            new["voter"] += [self.actors.number(actor) for actor in votes.voters]
             for free, parts in votes.paths:
                 new["path_row"].append(row)
                 new["path_free"].append(free)

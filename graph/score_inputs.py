@@ -13,8 +13,8 @@ from sqlalchemy import Connection, func, select
 
 from graph.artifacts import Artifact, slug_of
 from graph.claims import Claim, Evidence, Tier
-from graph.store.catalogue import all_artifacts, assignments, stated_claims
-from graph.store.evidence import deciding_evidence
+from graph.store.catalogue import all_artifacts, assignments, stated_claims, stated_claims_of
+from graph.store.evidence import all_evidence, deciding_among, deciding_evidence
 from graph.store.log import read_identities, read_votes
 from graph.store.tables import EVIDENCE
 from graph.walks import Node, Walks, walk_votes
@@ -66,8 +66,9 @@ def score_inputs(connection: Connection, as_of_us: int) -> list[ScoreInput]:
 
 def read_decided(connection: Connection, artifact: str, as_of_us: int) -> tuple[tuple[Decided, ...], int | None]:
     """The decided claims of one artifact, and the moment of its newest evidence, as of a moment."""
-    decided = decided_claims(stated_claims(connection, artifact), deciding_evidence(connection, artifact))
-    newest = _newest_evidence(connection, as_of_us, artifact)
+    records = list(all_evidence(connection, artifact))
+    decided = decided_claims(stated_claims_of(connection, [artifact]), deciding_among(records))
+    newest = newest_evidence(record for record in records if record.time_us <= as_of_us)
     return tuple(decided.get(artifact, ())), newest.get(artifact)
 
 
@@ -175,7 +176,16 @@ def count_derivatives(artifacts: Iterable[Artifact]) -> Counter[str]:
     return found
 
 
-def _newest_evidence(connection: Connection, as_of_us: int, artifact: str | None = None) -> dict[str, int]:
+def newest_evidence(evidence: Iterable[Evidence]) -> dict[str, int]:
+    """Time of the newest of some records that found something out, by artifact."""
+    newest: dict[str, int] = {}
+    for record in evidence:
+        if record.verdict not in ("unverifiable", "error"):
+            newest[record.artifact] = max(record.time_us, newest.get(record.artifact, 0))
+    return newest
+
+
+def _newest_evidence(connection: Connection, as_of_us: int) -> dict[str, int]:
     """Time of the newest evidence that found something out, by artifact: "no weights here" proves nothing of anybody.
 
     Payloads are canonical JSON: quotes inside a string are escaped, so the pattern meets the field alone.
@@ -183,8 +193,6 @@ def _newest_evidence(connection: Connection, as_of_us: int, artifact: str | None
     query = select(EVIDENCE.c.artifact, func.max(EVIDENCE.c.time_us)).where(EVIDENCE.c.time_us <= as_of_us)
     for verdict in ("unverifiable", "error"):
         query = query.where(EVIDENCE.c.payload.not_like(f'%"verdict":"{verdict}"%'))
-    if artifact is not None:
-        query = query.where(EVIDENCE.c.artifact == artifact)
     return {
         str(artifact): int(time_us) for artifact, time_us in connection.execute(query.group_by(EVIDENCE.c.artifact))
     }

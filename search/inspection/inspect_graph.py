@@ -29,11 +29,11 @@ from graph.responses import GraphStats
 from graph.statistics import MatchGraph, Neighbour, Node, read_match_graph
 from graph.store import log
 from graph.store.evidence import check_evidence_chain
-from graph.stored_nodes import is_node, read_neighbours, read_part
+from graph.stored_nodes import read_neighbours, read_part
 from graph.weights import add_up, success_rate
 from search.inspection.node_names import find_node, intent_queries, labels, named
 from search.inspection.standings import artifact_standing
-from search.show import distinct_actors, report_components, times_matched
+from search.show import distinct_actors, report_components
 
 _MOST_QUERIES: Final = 10
 _MOST_INSTEAD: Final = 10
@@ -135,9 +135,9 @@ def explain_rank(home: Home, name: str) -> dict[str, Any]:
     """
     with artifact_standing(home, name) as (connection, artifact, standing):
         node, score = Node("artifact", artifact.id), standing.score
+        inputs, times = score.components["match_graph"].detail, score.components["adoption"].detail["times_matched"]
         walk = None
-        if is_node(connection, node, standing.as_of_us):
-            inputs = score.components["match_graph"].detail
+        if times or inputs["voters"]:  # the match graph has a node for it
             walk = explain_part(
                 read_part(connection, node, standing.as_of_us), node, pagerank=float(inputs["pagerank"] or 0.0),
                 flow=float(inputs["flow"] or 0.0), crowd=standing.crowd, neighbours=(),
@@ -145,8 +145,8 @@ def explain_rank(home: Home, name: str) -> dict[str, Any]:
         return RankExplanation(
             artifact=artifact.id, slug=artifact.slug, as_of_us=standing.as_of_us, rank=score.rank,
             known_weight=score.known_weight, components=report_components(score),
-            times_matched=times_matched(connection, artifact.id),
-            distinct_actors=distinct_actors(connection, artifact.id), votes=() if walk is None else _votes(walk),
+            times_matched=int(times or 0), distinct_actors=distinct_actors(connection, artifact.id),
+            votes=() if walk is None else _votes(walk),
             match_graph=None if walk is None else _walk(connection, walk),
         ).model_dump(mode="json")  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from graph.artifacts import Artifact
 from graph.errors import UnknownArtifact
@@ -18,8 +18,8 @@ from graph.rank_table import RankTable
 from graph.score_inputs import read_decided, score_input
 from graph.scores import Score
 from graph.store import catalogue
+from graph.store.database import fetch
 from graph.store.folded import read_identities
-from graph.store.tables import FOLD_TIMES
 from graph.weights import flow_of, weigh_votes
 
 
@@ -68,9 +68,10 @@ def read_standing(connection: Connection, table: RankTable, artifact: Artifact, 
     votes = weigh_votes(outcomes, as_of_us)
     flow = flow_of(votes)
     decided, evidence_us = read_decided(connection, artifact.id, as_of_us)
-    times = connection.execute(select(FOLD_TIMES.c.searches).where(FOLD_TIMES.c.artifact == artifact.id)).scalar()
+    times = fetch(connection, "SELECT searches FROM fold_times WHERE artifact = ?", (artifact.id,))
     given = score_input(
-        artifact, votes, times_matched=int(times or 0), pagerank=table.pagerank(flow, as_of_us), flow=flow,
+        artifact, votes, times_matched=int(times[0][0]) if times else 0,
+        pagerank=table.pagerank(flow, as_of_us), flow=flow,
         decided=decided, evidence_us=evidence_us, derivatives=int(table.known_of(artifact.id, "derivatives")),
         shared_capabilities=int(table.known_of(artifact.id, "shared_capabilities")),
     )  # fmt: skip
