@@ -14,7 +14,7 @@ from filelock import FileLock
 from graph.errors import HomeError
 from graph.settings import Settings
 from graph.store.database import Database, read_meta, write_meta
-from graph.store.log import is_fold_current, rebuild
+from graph.store.log import fold_rest, is_fold_current, rebuild
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def open_home(settings: Settings, *, throw_away: bool = False) -> Home:
     except OSError as error:
         hint = "choose another with --home or MATCHGRAPH_HOME"
         raise HomeError(f"home {path}: {error.strerror or error}: {hint}") from error
-    store = Database(settings.database_url or f"sqlite:///{path / 'matchgraph.db'}")
+    store = Database(settings.database_url or f"sqlite:///{path / 'matchgraph.db'}", fold_rest)
     with store.reading() as connection:
         marked, current = read_meta(connection, "throw_away"), is_fold_current(connection)
     if marked is None or not current:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ METHOD: Final = "lucene"
 K1: Final = 1.5
 B: Final = 0.75
 _COUNT: Final = "rows.json"
+_TEXTS_KEPT: Final = 1_024
 
 
 def tokenize(texts: Sequence[str]) -> list[list[str]]:
@@ -32,6 +33,12 @@ def tokenize(texts: Sequence[str]) -> list[list[str]]:
         list(texts), stopwords="en", stemmer=_stemmer(), return_ids=False, show_progress=False
     )
     return found
+
+
+@lru_cache(maxsize=_TEXTS_KEPT)
+def stems_of(text: str) -> tuple[str, ...]:
+    """The stems of one text, as `tokenize` gives them; those of the texts asked last are remembered."""
+    return tuple(tokenize([text])[0])
 
 
 class Lexical:
@@ -99,13 +106,13 @@ class Lexical:
 
     def knows(self, text: str) -> bool:
         """Whether any row has a word of a text: then `scores` are not all zero."""
-        return self._index is not None and any(word in self._index.vocab_dict for word in tokenize([text])[0])
+        return self._index is not None and any(word in self._index.vocab_dict for word in stems_of(text))
 
     def scores(self, query: str) -> NDArray[np.float32]:
         """BM25 of every row for a query, float32 (rows,); words that no row has count nothing."""
         known: list[int] = []
         if self._index is not None:
-            known = self._index.get_tokens_ids(tokenize([query])[0])
+            known = self._index.get_tokens_ids(list(stems_of(query)))
         if not known or self._index is None:
             return np.zeros(self.rows, np.float32)
         return np.asarray(self._index.get_scores_from_ids(known), np.float32)

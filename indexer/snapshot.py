@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -111,9 +112,9 @@ class Snapshot:
         """
         return self._vectors.nearest(vector, top)
 
-    def cosines(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The cosine of every row with a vector, float32 (rows,); `vector` as in `dense`."""
-        return self._vectors.all_cosines(vector)
+    def cosines(self, vector: NDArray[np.float32], aside: Executor | None = None) -> NDArray[np.float32]:
+        """The cosine of every row with a vector, float32 (rows,); `vector` as in `dense`, `aside` may do half of it."""
+        return self._vectors.all_cosines(vector, aside)
 
     def lexical(self, query: str) -> NDArray[np.float32]:
         """BM25 of every row for a query, float32 (rows,); all zero where the query has no known word."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,20 @@ from numpy.typing import NDArray
 from graph.errors import SnapshotError
 
 
+_DIVIDED: Final = 4_096
+"""So many rows are worth a second core."""
+
+
 class Vectors:
     """Unit vectors by row number, in the order given."""
 
     def __init__(self, index: Any) -> None:
+        import faiss
+
         self._index = index
+        rows, dimension = self.shape
+        flat = faiss.rev_swig_ptr(index.get_xb(), rows * dimension) if rows else np.zeros(0, np.float32)
+        self._matrix: NDArray[np.float32] = flat.reshape(rows, dimension)
 
     @classmethod
     def of(cls, matrix: NDArray[np.float32]) -> Vectors:
@@ -91,12 +101,21 @@ class Vectors:
         order = np.lexsort((found[0], -cosines[0]))[:wanted]
         return found[0][order].astype(np.int64), cosines[0][order].astype(np.float32)
 
-    def all_cosines(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The inner product of every row with a vector (dimension,), float32 (rows,), in row order."""
+    def all_cosines(self, vector: NDArray[np.float32], aside: Executor | None = None) -> NDArray[np.float32]:
+        """The inner product of every row with a vector (dimension,), float32 (rows,), in row order.
+
+        With `aside`, half of the rows is worked off by it; of each row the same bits.
+        """
         rows, dimension = self.shape
         if vector.shape != (dimension,):
             raise ValueError(f"vector of shape {vector.shape}, the index has dimension {dimension}")
-        return _products(self._index.get_xb(), rows, vector) if rows else np.zeros(0, np.float32)
+        if not rows:
+            return np.zeros(0, np.float32)
+        if aside is None or rows < _DIVIDED:
+            return inner_products(self._matrix, vector)
+        half = rows // 2
+        others = aside.submit(inner_products, self._matrix[half:], vector)
+        return np.concatenate([inner_products(self._matrix[:half], vector), others.result()])
 
     def at(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors of rows, float32 (k, dimension), in the order given; no rows give (0, dimension)."""
@@ -118,14 +137,10 @@ def inner_products(matrix: NDArray[np.float32], vector: NDArray[np.float32]) -> 
 
     if matrix.dtype != np.float32 or not matrix.flags.c_contiguous or vector.shape != matrix.shape[1:]:
         raise ValueError(f"matrix {matrix.dtype} {matrix.shape} and vector {vector.shape}: give float32 in C order")
-    return _products(faiss.swig_ptr(matrix), len(matrix), vector) if len(matrix) else np.zeros(0, np.float32)
-
-
-def _products(rows: Any, count: int, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    import faiss
-
-    query, found = np.ascontiguousarray(vector, np.float32), np.empty(count, np.float32)
-    faiss.fvec_inner_products_ny(  # type: ignore[attr-defined]
-        faiss.swig_ptr(found), faiss.swig_ptr(query), rows, len(query), count
-    )
+    found = np.zeros(len(matrix), np.float32)
+    if len(matrix):
+        query = np.ascontiguousarray(vector, np.float32)
+        faiss.fvec_inner_products_ny(  # type: ignore[attr-defined]
+            faiss.swig_ptr(found), faiss.swig_ptr(query), faiss.swig_ptr(matrix), len(query), len(matrix)
+        )
     return found

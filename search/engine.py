@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
@@ -41,6 +42,10 @@ from search.why import explain_match
 
 LOCAL: Final = Caller("cli", Actor(id="local"))
 """The caller of the command line and of the demo."""
+_WARM_CHUNK: Final = 20
+"""So many artifacts are read at a time ahead of searches, which wait no longer than that."""
+_TEXTS_KEPT: Final = 64
+"""The words of so many texts are remembered with their BM25: a further page asks for them again."""
 _NAMED_KEPT: Final = 256
 """So many texts are remembered with what they name: one search asks several times."""
 BLIND_PARTS: Final = tuple(part for part in PARTS if part != "graph")
@@ -98,6 +103,8 @@ class Engine:
         main = self.snapshot.vectors_of(self._texts.first)
         self.memory = Memory(home, self.encoder.info.digest, self._numbers, main)
         self.names = NameIndex((row.artifact, row.slug, row.name) for row in self.snapshot.rows)
+        self._lexical = lru_cache(maxsize=_TEXTS_KEPT)(self.snapshot.lexical)
+        self._aside = ThreadPoolExecutor(chosen.threads, "encode") if chosen.threads > 1 else None
         self._named = lru_cache(maxsize=_NAMED_KEPT)(lambda text: self.names.find(text, self.snapshot.knows))
 
     def score(
@@ -121,15 +128,24 @@ class Engine:
         parts : sequence of str
             Which of dense, lexical, graph, name to add up.
         """
-        cosines = self.snapshot.cosines(vector)
+        cosines = self._cosines(vector, beside_searches="graph" in parts)
         dense = cosines if "dense" in parts else None
-        lexical = self.snapshot.lexical(text) if "lexical" in parts else None
+        lexical = self._lexical(text) if "lexical" in parts else None
         said = None
         if "graph" in parts:
             moment = now_us() if as_of_us is None else as_of_us
             said = self.memory.confirmed.part(vector, cosines[self._texts.first], text, moment)
         named = self.find_named(text).artifacts if "name" in parts else frozenset()
         return fuse(self._texts, dense, lexical, said, [self._numbers[artifact] for artifact in named])
+
+    def _cosines(self, vector: NDArray[np.float32], *, beside_searches: bool) -> NDArray[np.float32]:
+        """The cosine of every row; those of the searches, which are remembered, are found on another core meanwhile."""
+        searches = self.memory.confirmed.searches
+        ahead = self._aside.submit(searches.cosines, vector) if self._aside and beside_searches else None
+        cosines = self.snapshot.cosines(vector, self._aside)
+        if ahead:
+            ahead.result()
+        return cosines
 
     def jobs(self, connection: Connection) -> Jobs:
         """The jobs of the snapshot's artifacts, read once."""
@@ -153,12 +169,23 @@ class Engine:
 
     def vector_of(self, text: str) -> NDArray[np.float32]:
         """The vector of a text, float32 of shape (dimension,), normalised; from the store where it is kept."""
-        with self.home.store.reading() as connection:
-            return self._vector(connection, text)
-
-    def _vector(self, connection: Connection, text: str) -> NDArray[np.float32]:
-        kept = catalogue.load_vector(connection, self.encoder.info.digest, catalogue.vector_key(text))
+        kept = self._kept_vector(text)
         return self.encoder.encode([text])[0] if kept is None else kept
+
+    def _kept_vector(self, text: str) -> NDArray[np.float32] | None:
+        with self.home.store.reading(folded=False) as connection:
+            return catalogue.load_vector(connection, self.encoder.info.digest, catalogue.vector_key(text))
+
+    def _vector_while_reading(self, text: str) -> NDArray[np.float32]:
+        """The vector of a query; while a new one is encoded, which leaves a core free, its words are looked up."""
+        kept = self._kept_vector(text)
+        if kept is not None or self._aside is None:
+            return self.encoder.encode([text])[0] if kept is None else kept
+        encoded = self._aside.submit(self.encoder.encode, [text])
+        self._lexical(text)
+        self.find_named(text)
+        vector: NDArray[np.float32] = encoded.result()[0]
+        return vector
 
     def search(self, request: SearchRequest) -> SearchResponse:
         """The answer to a query: recorded, with a token per result.
@@ -173,13 +200,31 @@ class Engine:
         understanding = self.understand(query.text, request)
         query = replace(query, words=understanding.words)
         asked = widened(request, understanding)
+        vector = self._vector_while_reading(query.searched)
         with self.lock:
-            with self.home.store.reading() as connection:
-                vector = self._vector(connection, query.searched)
+            with self.home.store.reading(folded=False) as connection:
                 moment = self.memory.moment(connection)
                 chosen = self._choose(connection, query, vector, asked, moment, understanding)
             chosen = replace(chosen, understanding=understanding)
             return self._deliver(asked, query, vector, chosen, "search", moment)
+
+    def warm(self, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        """Read what searches would otherwise wait for, a little at a time: the log, the ranks, artifacts and facts.
+
+        Parameters
+        ----------
+        is_wanted : callable
+            Asked now and then; False ends it early.
+        """
+        with self.lock, self.home.store.reading(folded=False) as connection:
+            self.memory.refresh(connection)
+            self._ranks.read(self.memory.stamp, self.memory.fold)
+        for start in range(0, len(self._artifacts), _WARM_CHUNK):
+            if not is_wanted():
+                return
+            with self.lock, self.home.store.reading(folded=False) as connection:
+                found = self.artifacts.read(connection, self._artifacts[start : start + _WARM_CHUNK])
+                self._facts.read(self.home.store, self.memory.stamp, list(found.values()))
 
     def understand(self, text: str, request: SearchRequest) -> Understanding:
         """What a query says; an artifact's own name, or a query that is not to be understood, is words alone."""
@@ -215,7 +260,7 @@ class Engine:
         judge = Judge(self.snapshot.calibration, named)
         fit = judge.of_all(scored) if asks_words else Fit(True, None)
         if not fit.fits:
-            nearest = self.snapshot.rows[scored.row_of(int(scored.parts["dense"].argmax()))].slug
+            nearest = self.snapshot.rows[int(scored.rows_of(np.array([scored.parts["dense"].argmax()]))[0])].slug
             return Chosen((), abstained=True, message=nothing_fits(nearest), confidence=fit.confidence)
         known = (self.artifacts, self.snapshot, request, moment.time_us, self._facts, self.memory.stamp)
         sieve = Sieve(connection, *known)

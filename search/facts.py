@@ -89,7 +89,7 @@ class FactsCache:
         self._begin(stamp)
         missing = [artifact for artifact in artifacts if artifact.id not in self._facts]
         if missing:
-            with store.reading() as connection:
+            with store.reading(folded=False) as connection:
                 self._facts |= read_facts(connection, missing)
         return {artifact.id: self._facts[artifact.id] for artifact in artifacts}
 

@@ -37,24 +37,39 @@ class Texts:
         self.artifacts = artifacts
         self._rows = np.argsort(owners, kind="stable").astype(np.int64)
         self._counts = np.bincount(owners, minlength=len(artifacts))
-        self._starts = np.concatenate([[0], np.cumsum(self._counts)[:-1]]) if len(artifacts) else np.zeros(0, np.int64)
-        self._in_order = bool((self._rows == np.arange(len(owners))).all())
+        self._starts = np.cumsum(self._counts) - self._counts
         self.first: NDArray[np.int64] = self._rows[self._starts]
+        # The second row of each artifact that has two, the third of each that has three: no artifact is twice in a
+        # layer, so that a layer is compared in one step.
+        self._layers: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        for layer in range(1, int(self._counts.max(initial=0))):
+            having = np.flatnonzero(self._counts > layer)
+            self._layers.append((having, self._rows[self._starts[having] + layer]))
 
     def best(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """The largest value of each artifact's rows, float32 (artifacts,); `values` has shape (rows,)."""
-        if not len(self.artifacts):
-            return np.zeros(0, np.float32)
-        return np.asarray(np.maximum.reduceat(self._by_owner(values), self._starts))
+        found = values[self.first]
+        for having, rows in self._layers:
+            found[having] = np.maximum(found[having], values[rows])
+        return found
 
-    def best_row(self, values: NDArray[np.float32], number: int) -> int:
-        """The row of the largest value of one artifact; the first row where values tie."""
-        start = int(self._starts[number])
-        rows = self._rows[start : start + int(self._counts[number])]
-        return int(rows[np.argmax(values[rows])])
+    def best_rows(self, values: NDArray[np.float32], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The row of the largest value of each of some artifacts, int64; the first row where values tie.
 
-    def _by_owner(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return values if self._in_order else values[self._rows]
+        Parameters
+        ----------
+        values : ndarray
+            Shape (rows,).
+        numbers : ndarray
+            Shape (k,), int64: numbers of artifacts, each once.
+        """
+        counts = self._counts[numbers]
+        ends = np.cumsum(counts)
+        whose = np.repeat(np.arange(len(numbers)), counts)
+        rows = self._rows[np.arange(len(whose)) + (self._starts[numbers] - ends + counts)[whose]]
+        found = values[rows]
+        is_best = np.flatnonzero(found == np.maximum.reduceat(found, ends - counts)[whose]) if len(rows) else rows
+        return rows[is_best[np.searchsorted(whose[is_best], np.arange(len(numbers)))]]
 
 
 def fuse(
@@ -91,7 +106,7 @@ def fuse(
     name_part[list(named)] = NAME_BONUS
     graph_part = zeros if said is None else said
     parts = {"dense": cosine, "lexical": words, "graph": graph_part, "name": name_part}
-    return Ranking(texts.artifacts, partial(texts.best_row, judged), parts)
+    return Ranking(texts.artifacts, partial(texts.best_rows, judged), parts)
 
 
 def _given(values: NDArray[np.float32] | None) -> NDArray[np.float32]:

@@ -146,7 +146,7 @@ class Memory:
         QueryError
             The search that this one continues does not exist.
         """
-        with self._home.store.writing() as connection:
+        with self._home.store.writing(folded=False) as connection:
             self.refresh(connection)
             counts_synthetic = log.is_throw_away(connection)
             time_us, key = delivery.moment.time_us, catalogue.vector_key(query.searched)
@@ -158,7 +158,7 @@ class Memory:
                 catalogue.keep_vector(connection, self._encoder, key, vector)
             if founds:
                 catalogue.save_intent(connection, intent.id, self._encoder, key, time_us)
-            seq = log.append_events(connection, [event])
+            seq = log.append_events(connection, [event], fold_later=True)
         self.fold.apply(event, count_synthetic=counts_synthetic)
         if founds:
             self.confirmed.searches.add(intent.id, vector)

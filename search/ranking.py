@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+_RowsOf = Callable[[NDArray[np.int64]], NDArray[np.int64]]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Scored:
     """One artifact with its fused score: the sum of `parts`. `row` is its row of the largest cosine."""
 
@@ -27,18 +29,16 @@ class Ranking(Sequence[Scored]):
     ----------
     artifacts : sequence of str
         Ids, sorted; the arrays below are in this order.
-    row_of : callable
-        The row of the largest cosine of the artifact of a number.
+    rows_of : callable
+        The rows of the largest cosine of the artifacts of some numbers, both int64 (k,).
     parts : mapping of str to ndarray
         Shape (artifacts,), float64 each: what the score is made of.
     total : ndarray
         Shape (artifacts,), float64: the parts added up, in their order.
     """
 
-    def __init__(
-        self, artifacts: Sequence[str], row_of: Callable[[int], int], parts: Mapping[str, NDArray[np.float64]]
-    ) -> None:
-        self.artifacts, self.row_of, self.parts = artifacts, row_of, parts
+    def __init__(self, artifacts: Sequence[str], rows_of: _RowsOf, parts: Mapping[str, NDArray[np.float64]]) -> None:
+        self.artifacts, self.rows_of, self.parts = artifacts, rows_of, parts
         self.total = np.zeros(len(artifacts))
         for part in parts.values():
             self.total = self.total + part
@@ -57,18 +57,28 @@ class Ranking(Sequence[Scored]):
             if not wanted:
                 return []
             order = self.order(max(wanted) + 1)
-            return [self.at(int(order[place])) for place in wanted]
+            return self.at(order[wanted.start : wanted.stop : wanted.step] if wanted.step > 0 else order[list(wanted)])
         place = range(len(self))[index]
-        return self.at(int(self.order(place + 1)[place]))
+        return self.at(self.order(place + 1)[place : place + 1])[0]
+
+    def __iter__(self) -> Iterator[Scored]:
+        return iter(self[:])
 
     def top(self, count: int) -> list[Scored]:
         """The first so many; fewer where there are fewer."""
         return self[:count]
 
-    def at(self, number: int) -> Scored:
-        """The artifact of a number, in the order of ids."""
-        parts = {name: float(part[number]) for name, part in self.parts.items()}
-        return Scored(self.artifacts[number], self.row_of(number), float(self.total[number]), parts)
+    def at(self, numbers: NDArray[np.int64]) -> list[Scored]:
+        """The artifacts of some numbers, in the order of ids; int64 (k,), each once."""
+        columns = [part[numbers].tolist() for part in self.parts.values()]
+        each = zip(
+            numbers.tolist(), self.rows_of(numbers).tolist(), self.total[numbers].tolist(),
+            zip(*columns, strict=True), strict=True,
+        )  # fmt: skip
+        return [
+            Scored(self.artifacts[number], row, total, dict(zip(self.parts, parts, strict=True)))
+            for number, row, total, parts in each
+        ]
 
     def order(self, count: int) -> NDArray[np.int64]:
         """Numbers of at least the first `count` artifacts, int64, best first; all of them where that is not enough.
@@ -77,6 +87,7 @@ class Ranking(Sequence[Scored]):
         """
         count = min(count, len(self))
         if count > len(self._order):
+            count = min(2 * count, len(self))  # who looks at ties asks for a few more
             worst_first = -self.total
             if 2 * count < len(self):
                 last = np.partition(worst_first, count - 1)[count - 1]

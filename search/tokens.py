@@ -52,5 +52,5 @@ def token_digest(token: str) -> str:
 
 def _mac(home: Home, search: str, position: int, key_id: str) -> str:
     stated = f"outcome|{key_id}|{search}|{position}".encode()
-    signed = hmac.new(home.keys[key_id], stated, hashlib.sha256).digest()[:16]
+    signed = hmac.digest(home.keys[key_id], stated, "sha256")[:16]
     return base64.urlsafe_b64encode(signed).decode().rstrip("=")

@@ -95,5 +95,5 @@ def test_ties_go_by_id_and_nothing_gives_nothing() -> None:
 
 
 def test_the_best_row_is_the_first_of_equals() -> None:
-    assert [TEXTS.best_row(_f(1, 1, 0, 0), number) for number in range(3)] == [0, 2, 3]
+    assert TEXTS.best_rows(_f(1, 1, 0, 0), np.arange(3)).tolist() == [0, 2, 3]
     assert TEXTS.best(_f(1, 2, 0, -1)).tolist() == [2, 0, -1]

@@ -174,7 +174,7 @@ def write_log(home: Home, events: Iterator[Any]) -> None:
 def made_home(folder: Path, artifacts: int, events: int) -> Home:
     """A home of this size; one that was finished before is used again."""
     done = folder / "done"
-    home = open_home(Settings(home=folder, threads=1))
+    home = open_home(Settings(home=folder, threads=2))
     if done.exists():
         return home
     encoder = open_encoder(threads=2, home=folder)

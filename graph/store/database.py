@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, event, inspect, text
+from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, delete, event, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from graph.errors import StoreError
@@ -23,6 +23,9 @@ _CACHE_KIB: Final = 65_536
 _BATCH: Final = 500
 _INSERT_BATCH: Final = 10_000
 _WRITER_LOCK: Final = 0x6D617463
+UNFOLDED: Final = "unfolded"
+"""Key of the number of the first event that the folded tables lack; none where they have all."""
+_TRIES: Final = 5
 
 
 def _driver_of(url: str) -> str:
@@ -32,10 +35,21 @@ def _driver_of(url: str) -> str:
 
 
 class Database:
-    """An open database. `reading()` and `writing()` give connections; a write is one transaction."""
+    """An open database. `reading()` and `writing()` give connections; a write is one transaction.
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    The log comes first, the folded tables follow: whoever asks for a connection finds them complete, unless it says
+    that it does not look at them.
+
+    Parameters
+    ----------
+    url : str
+        SQLAlchemy's URL of the database.
+    fold_rest : callable, optional
+        Folds the events that were only appended, in a write transaction; without it nothing may append so.
+    """
+
+    def __init__(self, url: str, fold_rest: Callable[[Connection], None] | None = None) -> None:
+        self.url, self._fold_rest = url, fold_rest
         try:
             with _translated(url):
                 self._engine = _engine(url)
@@ -46,26 +60,39 @@ class Database:
             raise StoreError(f"database {_shown(url)}: {error}: check the folder's rights") from error
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self, *, folded: bool = True) -> Iterator[Connection]:
         """A connection that sees one consistent state and writes nothing.
+
+        Without `folded`, the folded tables may lack the newest searches.
 
         Raises
         ------
         StoreError
             The database refuses.
         """
+        for _ in range(_TRIES):
+            with self._reading() as connection:
+                if not folded or not self._lacks_events(connection):
+                    yield connection
+                    return
+            self.fold_rest()
+        with self.writing() as connection:  # others append faster than they are folded: keep them out
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
         with _translated(self.url), self._engine.connect() as connection:
             if self._engine.dialect.name == "postgresql":  # its default shows later statements a later state
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @contextmanager
-    def writing(self, *, wait: bool = True) -> Iterator[Connection]:
+    def writing(self, *, wait: bool = True, folded: bool = True) -> Iterator[Connection]:
         """A connection in a write transaction: committed at the end, rolled back on any exception.
 
         Writers queue up from the start (SQLite: BEGIN IMMEDIATE; PostgreSQL: an advisory lock), because the chains
         need each writer to see the last link of the one before. Without `wait`, a database that another writes to
-        refuses at once.
+        refuses at once. Without `folded`, the folded tables may lack the newest searches.
 
         Raises
         ------
@@ -80,7 +107,23 @@ class Database:
                     lock = "pg_advisory_xact_lock" if wait else "pg_try_advisory_xact_lock"
                     if connection.execute(text(f"SELECT {lock}({_WRITER_LOCK})")).scalar() is False:
                         raise StoreError(f"database {_shown(self.url)}: another process writes: try again")
+                if folded and self._fold_rest is not None and self._lacks_events(connection):
+                    self._fold_rest(connection)
                 yield connection
+
+    def _lacks_events(self, connection: Connection) -> bool:
+        return self._fold_rest is not None and read_meta(connection, UNFOLDED) is not None
+
+    def fold_rest(self) -> None:
+        """Complete the folded tables.
+
+        Raises
+        ------
+        StoreError
+            The database refuses.
+        """
+        with self.writing():
+            pass
 
     def overwrite(self) -> None:
         """Write what the log of SQLite still holds back into the file, so that what was removed is nowhere any more.
@@ -96,7 +139,12 @@ class Database:
                 raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # outside any transaction
 
     def close(self) -> None:
-        """Close all connections."""
+        """Complete the folded tables where that is possible, and close all connections."""
+        with suppress(StoreError):  # where it is not, whoever opens the database next completes them
+            with self._reading() as connection:
+                lacking = self._lacks_events(connection)
+            if lacking:
+                self.fold_rest()
         self._engine.dispose()
 
 
@@ -201,6 +249,11 @@ def read_meta(connection: Connection, key: str) -> str | None:
 def write_meta(connection: Connection, key: str, value: str) -> None:
     """Keep a value under a key."""
     upsert(connection, META, [{"key": key, "value": value}])
+
+
+def remove_meta(connection: Connection, key: str) -> None:
+    """Keep nothing under a key any more."""
+    connection.execute(delete(META).where(META.c.key == key))
 
 
 def _engine(url: str) -> Engine:

@@ -16,28 +16,30 @@ from graph.errors import StoreError, TokenRefused
 from graph.events import EVENT, CatalogueEvent, OutcomeEvent, SearchEvent, Tombstone
 from graph.identities import MERGES, Identities
 from graph.match_graph import Fold, fold
+from graph.store import folded
 from graph.store.bulk_fold import BulkFold, read_payload
-from graph.store.database import fetch, insert_rows, read_meta, write_meta
+from graph.store.database import UNFOLDED, fetch, insert_rows, read_meta, remove_meta, write_meta
 from graph.store.folded import (
     OnFolded,
     bulk_fold,
     equals_fold,
     keep_merges,
     merge_fold,
-    read_fold,
     read_identities,
     read_votes,
     replace_fold,
 )
 from graph.store.tables import EVENTS, OUTCOMES_ONCE
 
-__all__ = ["read_fold", "read_identities", "read_votes"]
+__all__ = ["read_identities", "read_votes"]
 
 VOTES_CHANGED: Final = "votes_changed"
 """Key of the number of the last event that changed a vote."""
 FOLD_FORMAT: Final = "fold_format"
 """Key of the version of the fold that made the folded tables."""
 FOLD_VERSION: Final = "2"
+_MOST_UNFOLDED: Final = 64
+_LAST: Final = "SELECT seq, chain, (SELECT value FROM meta WHERE meta.key = ?) FROM events ORDER BY seq DESC LIMIT 1"
 _THROW_AWAY: Final[WeakKeyDictionary[Engine, bool]] = WeakKeyDictionary()
 AnyEvent = SearchEvent | OutcomeEvent | CatalogueEvent | Tombstone
 
@@ -56,10 +58,16 @@ def is_throw_away(connection: Connection) -> bool:
     return known
 
 
-def append_events(connection: Connection, events: Sequence[AnyEvent]) -> int:
-    """Append events and fold them, in the connection's write transaction; the number of the last event."""
-    last = fetch(connection, "SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1")
-    seq, chain = (int(last[0][0]), str(last[0][1])) if last else (0, GENESIS)
+def append_events(connection: Connection, events: Sequence[AnyEvent], *, fold_later: bool = False) -> int:
+    """Append events and fold them, in the connection's write transaction; the number of the last event.
+
+    With `fold_later`, searches are folded together with others: before anybody reads the folded tables, at the latest
+    when 64 have come together. A page of ten results changes some forty rows all over these tables; those of many
+    searches share their pages.
+    """
+    last = fetch(connection, _LAST, (UNFOLDED,))
+    seq, chain, unfolded = (int(last[0][0]), str(last[0][1]), last[0][2]) if last else (0, GENESIS, None)
+    first = int(unfolded or seq + 1)
     rows = []
     for event in events:
         seq += 1
@@ -67,19 +75,37 @@ def append_events(connection: Connection, events: Sequence[AnyEvent]) -> int:
         payload_digest = hashlib.sha256(payload).hexdigest()
         chain = link(chain, payload_digest)
         rows.append(
-            {"seq": seq, "id": event.id, "time_us": event.time_us, "kind": event.kind, "payload": payload.decode(),
-             "actor": getattr(getattr(event, "actor", None), "id", None), "root": _continued(event),
-             "synthetic": bool(getattr(event, "synthetic", False)), "payload_digest": payload_digest, "chain": chain}
+            (seq, event.id, event.time_us, event.kind, getattr(getattr(event, "actor", None), "id", None),
+             bool(getattr(event, "synthetic", False)), _continued(event), payload.decode(), payload_digest, chain)
         )  # fmt: skip
     if rows:
-        names = [column.name for column in EVENTS.columns]
-        insert_rows(connection, EVENTS, [tuple(row[name] for name in names) for row in rows])
-        _fold_in(connection, events, seq)
+        insert_rows(connection, EVENTS, rows)
+        if not fold_later or seq - first >= _MOST_UNFOLDED:
+            waiting = events if unfolded is None else list(read_events(connection, since_seq=first - 1))
+            _fold_in(connection, waiting, seq)
+        elif unfolded is None:
+            write_meta(connection, UNFOLDED, str(first))
     return seq
 
 
+def fold_rest(connection: Connection) -> None:
+    """Fold what was only appended, in the connection's write transaction."""
+    first = read_meta(connection, UNFOLDED)
+    if first is not None:
+        _fold_in(connection, list(read_events(connection, since_seq=int(first) - 1)), last_seq(connection))
+
+
+def read_fold(connection: Connection) -> Fold:
+    """The counts of the whole log, those of events that the folded tables lack included."""
+    counts = folded.read_fold(connection)
+    first = read_meta(connection, UNFOLDED)
+    if first is not None:  # searches, which are always taken in
+        catch_up(connection, counts, int(first) - 1)
+    return counts
+
+
 def _fold_in(connection: Connection, events: Sequence[AnyEvent], seq: int) -> None:
-    """Add events to the folded tables; after a merge of artifacts the log is folded anew."""
+    """Add events to the folded tables, which then have all; after a merge of artifacts the log is folded anew."""
     counts = Fold(same=read_identities(connection))
     known = len(counts.same.pairs)
     for event in events:
@@ -96,6 +122,7 @@ def _fold_in(connection: Connection, events: Sequence[AnyEvent], seq: int) -> No
         counts.apply(event, count_synthetic=synthetic)
     if merge_fold(connection, counts) or merged:
         write_meta(connection, VOTES_CHANGED, str(seq))
+    remove_meta(connection, UNFOLDED)
 
 
 def _continued(event: AnyEvent) -> str | None:
@@ -224,6 +251,7 @@ def rebuild(connection: Connection, on_folded: OnFolded | None = None) -> None:
     replace_fold(connection, _bulk(connection, on_folded))
     write_meta(connection, VOTES_CHANGED, f"{last_seq(connection)} rebuilt")
     write_meta(connection, FOLD_FORMAT, FOLD_VERSION)
+    remove_meta(connection, UNFOLDED)
 
 
 def is_fold_equal(connection: Connection, on_folded: OnFolded | None = None) -> bool:

@@ -45,4 +45,4 @@ def add_popularity(ranking: Ranking, lines: Sequence[Judged]) -> Ranking:
     counts = Counter(artifact for line in lines for artifact in line.rel)
     confirmed = np.array([counts[artifact] for artifact in ranking.artifacts], np.float64)
     prior = LEXICAL_WEIGHT * confirmed / max(1.0, confirmed.max(initial=0.0))
-    return Ranking(ranking.artifacts, ranking.row_of, {**ranking.parts, "graph": prior})
+    return Ranking(ranking.artifacts, ranking.rows_of, {**ranking.parts, "graph": prior})

@@ -78,7 +78,9 @@ def log_part(voices: Voices, asked: Asked) -> _Floats:
         + ramp * near_part(voices, nearness[asked.search] * agreed)
         + ramp * words_part(voices, asked.words, agreed)
     )
-    return np.clip(added, -LOG_MOST, LOG_MOST)
+    found = np.zeros(voices.count)
+    found[voices.heard] = np.clip(added, -LOG_MOST, LOG_MOST)
+    return found
 
 
 def near_kernel(centred: _Floats) -> _Floats:
@@ -93,7 +95,7 @@ def confirmed_ramp(confirmations: _Floats) -> _Floats:
 
 
 def turn_part(voices: Voices, turned: _Floats, weight: _Floats) -> _Floats:
-    """Σ weight · (turn, less `TURN_LEAST`, capped in size) · `TURN_WEIGHT` / (voters + `LOG_SHRINK`), per artifact.
+    """Σ weight · (turn, less `TURN_LEAST`, capped in size) · `TURN_WEIGHT` / (voters + `LOG_SHRINK`), per heard artifact.
 
     The first order of turning an artifact's vector towards its confirmed searches (Rocchio 1971), with the shrink by
     actors in the place of the mean.
@@ -103,7 +105,7 @@ def turn_part(voices: Voices, turned: _Floats, weight: _Floats) -> _Floats:
 
 
 def near_part(voices: Voices, near: _Floats) -> _Floats:
-    """The share of near confirmations that an artifact has, less what its share of all confirmations explains."""
+    """The share of near confirmations that a heard artifact has, less what its share of all confirmations explains."""
     mass = voices.by_artifact(near)
     of_all = float(mass.sum())
     expected = of_all * voices.confirmations / (voices.total + LOG_SHRINK)
@@ -112,10 +114,11 @@ def near_part(voices: Voices, near: _Floats) -> _Floats:
 
 def words_part(voices: Voices, words: Sequence[AskedWord], agreed: _Floats) -> _Floats:
     """By word, how many actors confirmed the artifact in searches with it, less what its popularity explains."""
-    found = np.zeros_like(voices.confirmations)
-    for word in words:
-        if len(word.said):
-            said = voices.by_artifact(agreed[word.said], word.said)
-            expected = voices.confirmations * word.base
-            found += word.share * (said / (said + LOG_SHRINK) - expected / (expected + LOG_SHRINK))
-    return WORDS_WEIGHT * found
+    known = [word for word in words if len(word.said)]
+    if not known:
+        return np.zeros_like(voices.confirmations)
+    said = np.stack([voices.by_artifact(agreed[word.said], word.said) for word in known])
+    expected = np.array([word.base for word in known])[:, None] * voices.confirmations
+    share = np.array([word.share for word in known])[:, None]
+    found: _Floats = share * (said / (said + LOG_SHRINK) - expected / (expected + LOG_SHRINK))
+    return WORDS_WEIGHT * np.asarray(found.sum(axis=0), np.float64)

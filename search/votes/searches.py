@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graph.constants import MEAN_SEARCHES, SHRINK_ACTORS
-from indexer.lexical import tokenize
+from indexer.lexical import stems_of, tokenize
 from search.votes.intents import KnownIntents
 
 _EXACT = float(2**24)
@@ -70,8 +70,10 @@ class Searches(KnownIntents):
                 self._said.setdefault(word, {})[intent, actor] = None
 
     def _tokenize(self, texts: set[str]) -> None:
-        new = sorted(texts - self._stems.keys())
-        if new:
+        new = sorted(text for text in texts if text not in self._stems)
+        if len(new) == 1:  # a query that was just asked: its stems are known
+            self._stems[new[0]] = frozenset(stems_of(new[0]))
+        elif new:
             self._stems |= {text: frozenset(stems) for text, stems in zip(new, tokenize(new), strict=True)}
 
     def words_of(self, text: str) -> list[tuple[str, float, float]]:
@@ -80,7 +82,7 @@ class Searches(KnownIntents):
         Rarity is the inverse document frequency of BM25 over intents; the shares of all words of the query add up to
         1. Sorted by word.
         """
-        stems = sorted(set(tokenize([text])[0])) if text.strip() else []
+        stems = sorted(set(stems_of(text)))
         count = len(self.ids)
         having = {stem: len(self._words.get(stem, ())) for stem in stems}
         rarity = {stem: math.log1p((count - n + 0.5) / (n + 0.5)) for stem, n in having.items()}

@@ -33,6 +33,10 @@ class Voices:
     ----------
     artifact, pair, actor : ndarray
         Shape (voices,), int64: numbers of the artifact, of the (intent, actor) in `pairs`, of the actor.
+    heard : ndarray
+        Shape (heard,), int64: numbers of the artifacts that have a voice, ascending.
+    place : ndarray
+        Shape (voices,), int64: the place of each voice's artifact in `heard`.
     weight, agreed, size : ndarray
         Shape (voices,), float64; per actor and artifact the sizes add up to at most 1.
     own : ndarray
@@ -40,7 +44,7 @@ class Voices:
     pairs : mapping
         The number of each (intent, actor), in the order they were met.
     voters, confirmations : ndarray
-        Shape (artifacts,), float64: distinct actors of each, and the sum of `agreed`.
+        Shape (heard,), float64: distinct actors of each, and the sum of `agreed`.
     total : float
         Confirmations of all artifacts, each actor at most once.
     version : int
@@ -48,7 +52,7 @@ class Voices:
     """
 
     def __init__(self, count: int) -> None:
-        self._count = count
+        self.count = count
         self.version = 0
         self.pairs: dict[tuple[str, str], int] = {}
         self._actors: dict[str, int] = {}
@@ -96,16 +100,21 @@ class Voices:
 
     def _add_up(self) -> None:
         self.version += 1
+        counts = np.diff(self._starts)
+        self.heard: _Ints = np.flatnonzero(counts)
+        self.place: _Ints = np.repeat(np.arange(len(self.heard)), counts[self.heard])
         self.voters = self.by_artifact(self._first.astype(np.float64))
         self.confirmations = self.by_artifact(self.agreed)
         self.total = exact_sum(np.minimum(1.0, np.bincount(self.actor, self.agreed)).tolist())
         loud = np.bincount(self.actor, self.size) > 1.0
         self._loud = np.flatnonzero(loud[self.actor]) if loud.any() else np.zeros(0, np.int64)
+        self._loud_actor, self._loud_size = self.actor[self._loud], self.size[self._loud]
 
     def by_artifact(self, values: _Floats, some: _Ints | None = None) -> _Floats:
-        """The sums of values per artifact, float64 (artifacts,): of all voices, or of some, by their places."""
-        artifact = self.artifact if some is None else self.artifact[some]
-        return np.asarray(np.bincount(artifact, values, minlength=self._count), np.float64)
+        """The sums of values per artifact, float64 (heard,): of all voices, or of some, by their places."""
+        if some is None:  # sorted by artifact
+            return np.add.reduceat(values, self._starts[self.heard]) if len(self.heard) else np.zeros(0)
+        return np.asarray(np.bincount(self.place[some], values, minlength=len(self.heard)), np.float64)
 
     def hushed(self, nearness: _Floats) -> _Floats:
         """The factor of each voice, in (0, 1], float64 (voices,): in a neighbourhood, one actor is one voice.
@@ -118,9 +127,8 @@ class Voices:
         """
         factors = np.ones(len(self))
         if len(self._loud):
-            actors = self.actor[self._loud]
-            sizes = np.bincount(actors, (self.size * nearness)[self._loud])
-            factors[self._loud] = (1.0 / np.maximum(1.0, sizes))[actors]
+            sizes = np.bincount(self._loud_actor, self._loud_size * nearness[self._loud])
+            factors[self._loud] = (1.0 / np.maximum(1.0, sizes))[self._loud_actor]
         return factors
 
 
