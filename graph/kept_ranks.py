@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
 from operator import attrgetter
 from typing import Final
@@ -25,8 +25,9 @@ from graph.rank_votes import RankVotes
 from graph.score_inputs import read_known
 from graph.store.bulk_fold import read_payload
 from graph.store.catalogue import CATALOGUE_CHANGED
-from graph.store.database import Database, fetch, upsert
+from graph.store.database import UNFOLDED, Database, fetch, read_meta, upsert
 from graph.store.folded import FOLDED_AT_ONCE, read_identities
+from graph.store.log import is_throw_away
 from graph.store.tables import EVIDENCE, FOLD_VOTES, KEPT_RANKS
 
 MOST_NEW: Final = 20_000
@@ -36,6 +37,7 @@ KEEP_AFTER: Final = 64
 _NAME: Final = "ranks"
 _VOTE: Final = tuple(FOLD_VOTES.c[name] for name in Vote.__dataclass_fields__)
 _COLUMNS: Final = ", ".join(Vote.__dataclass_fields__)
+_SINCE: Final = "SELECT kind, payload FROM events WHERE seq > ? AND payload IS NOT NULL"
 _STAMP: Final = (
     "SELECT (SELECT MAX(seq) FROM events), (SELECT MAX(seq) FROM evidence), "
     "(SELECT value FROM meta WHERE meta.key = ?), (SELECT value FROM meta WHERE meta.key = ?)"
@@ -62,19 +64,23 @@ class Ranks:
             return False
         if as_of_us < self.table.votes.base_us or (self._until_us is not None and as_of_us >= self._until_us):
             return False
-        same = read_identities(connection)
         voted, delivered = set(self.table.pending), set[str]()
-        for kind, payload in fetch(
-            connection, "SELECT kind, payload FROM events WHERE seq > ? AND payload IS NOT NULL", (self.seq,)
-        ):  # fmt: skip
+        counts_synthetic = is_throw_away(connection)
+        for kind, payload in fetch(connection, _SINCE, (self.seq,)):
             if kind == "tombstone" or (kind == "catalogue" and json.loads(payload)["action"] in MERGES):
                 return False
-            if kind == "outcome":
-                voted.add(same.resolve("artifact", read_payload(payload).artifact))
-            elif kind == "search":
-                delivered.update(same.resolve("artifact", result.artifact) for result in read_payload(payload).results)
-        self.table.take({artifact: read_outcomes(connection, artifact, same) for artifact in sorted(voted)}, as_of_us)
-        self.table.deliver(_delivered(connection, self.table.undelivered(delivered)))
+            if kind in ("search", "outcome"):
+                event = read_payload(payload)
+                voted.update([event.artifact] if kind == "outcome" else ())
+                if not event.abstained and (counts_synthetic or not event.synthetic):
+                    delivered.update(result.artifact for result in event.results if not result.repeat)
+        delivered = self.table.not_delivered(delivered)
+        if voted or delivered:
+            same = read_identities(connection)
+            voted, delivered = ({same.resolve("artifact", each) for each in ids} for ids in (voted, delivered))
+            votes = {artifact: read_outcomes(connection, artifact, same) for artifact in sorted(voted)}
+            self.table.take(votes, as_of_us)
+            self.table.deliver(delivered)
         self.seq = seq
         return True
 
@@ -83,7 +89,7 @@ class Ranks:
         packed = Packed(self.table, self._stamp, self.seq, self._until_us)
         with contextlib.suppress(StoreError):
             data = pack_table(packed)
-            with store.writing(wait=False) as connection:
+            with store.writing(wait=False, folded=False) as connection:
                 _, *stamp = fetch(connection, _STAMP, (CATALOGUE_CHANGED, FOLDED_AT_ONCE))[0]
                 if stamp[-1] == self._stamp[-1]:  # an erasure since then: nothing of before comes back
                     upsert(connection, KEPT_RANKS, [{"name": _NAME, "data": data}])
@@ -106,8 +112,11 @@ def compute_ranks(connection: Connection, as_of_us: int) -> Ranks:
     table = RankTable(known, RankVotes(as_of_us, len(known)))
     table.take(dict(_all_outcomes(connection)), as_of_us)
     table.deliver(str(artifact) for (artifact,) in fetch(connection, "SELECT artifact FROM fold_times"))
-    packed = Packed(table, tuple(stamp), int(seq or 0), connection.execute(later).scalar())
-    return Ranks(packed, None)
+    unfolded = read_meta(connection, UNFOLDED)
+    folded_seq = int(seq or 0) if unfolded is None else int(unfolded) - 1
+    ranks = Ranks(Packed(table, tuple(stamp), folded_seq, connection.execute(later).scalar()), None)
+    ranks.follow(connection, as_of_us)
+    return ranks
 
 
 def read_outcomes(connection: Connection, artifact: str, same: Identities) -> list[Vote]:
@@ -126,11 +135,6 @@ def _all_outcomes(connection: Connection) -> Iterator[tuple[str, list[Vote]]]:
         for row in rows:
             counts.add_vote(Vote(*row))
         yield artifact, counts.votes_on(artifact)
-
-
-def _delivered(connection: Connection, artifacts: Iterable[str]) -> list[str]:
-    """Those of some artifacts that a counted search delivered."""
-    return [a for a in artifacts if fetch(connection, "SELECT 1 FROM fold_times WHERE artifact = ?", (a,))]
 
 
 def _read_kept(connection: Connection) -> Ranks | None:

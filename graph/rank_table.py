@@ -122,10 +122,10 @@ class RankTable:
             self.delivered[rows] = True
             self._ranks = None
 
-    def undelivered(self, artifacts: Iterable[str]) -> list[str]:
-        """Those of some artifacts that the table has and no search delivered yet, sorted."""
+    def not_delivered(self, artifacts: Iterable[str]) -> set[str]:
+        """Those of some artifacts of which the table does not know that a search delivered them."""
         rows = {artifact: self._known_row(artifact) for artifact in artifacts}
-        return sorted(artifact for artifact, row in rows.items() if row is not None and not self.delivered[row])
+        return {artifact for artifact, row in rows.items() if row is None or not self.delivered[row]}
 
     def rank(self, artifact: str, as_of_us: int, least_us: int | None = None) -> float | None:
         """The rank of an artifact at a moment, 0 to 100; None where it is not ranked, or not known.

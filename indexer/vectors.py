@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from graph.errors import SnapshotError
 
-
 _DIVIDED: Final = 4_096
 """So many rows are worth a second core."""
 

@@ -218,7 +218,7 @@ class Engine:
         """
         with self.lock, self.home.store.reading(folded=False) as connection:
             self.memory.refresh(connection)
-            self._ranks.read(self.memory.stamp, self.memory.fold)
+            self._ranks.refresh(self.memory.stamp)
         for start in range(0, len(self._artifacts), _WARM_CHUNK):
             if not is_wanted():
                 return

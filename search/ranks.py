@@ -17,15 +17,20 @@ class RankCache:
         self._ranks: Ranks | None = None
         self._seen: tuple[Stamp, int] | None = None
 
-    def rank(self, artifact: str, stamp: Stamp) -> float | None:
-        """The rank of an artifact, 0 to 100, at a stamp or later; None where it is not ranked, or not known."""
+    def refresh(self, stamp: Stamp) -> Ranks:
+        """The ranks at a stamp, or later."""
         now = now_us()
         if self._ranks is None or self._seen is None or self._seen[0] != stamp or now - self._seen[1] > SCORES_FRESH_US:
             self._ranks, self._seen = self._at_newest(now), (stamp, now)
-        return self._ranks.table.rank(artifact, now, now - SCORES_FRESH_US)
+        return self._ranks
+
+    def rank(self, artifact: str, stamp: Stamp) -> float | None:
+        """The rank of an artifact, 0 to 100, at a stamp or later; None where it is not ranked, or not known."""
+        now = now_us()
+        return self.refresh(stamp).table.rank(artifact, now, now - SCORES_FRESH_US)
 
     def _at_newest(self, now: int) -> Ranks:
-        with self._home.store.reading() as connection:
+        with self._home.store.reading(folded=False) as connection:
             if self._ranks is not None and self._ranks.follow(connection, now):
                 return self._ranks
             ranks = open_ranks(connection, now)

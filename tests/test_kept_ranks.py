@@ -62,9 +62,11 @@ def clear(home: Home) -> None:
 
 def happen(connection: Connection, draw: random.Random) -> None:
     """One thing that happens to a home."""
-    what = draw.choices(["log", "merge", "forget", "evidence", "entry", "retire", "assign", "rebuild"],
-                        [40, 2, 2, 4, 4, 1, 2, 1])[0]  # fmt: skip
-    if what == "log":
+    what = draw.choices(["later", "log", "merge", "forget", "evidence", "entry", "retire", "assign", "rebuild"],
+                        [9, 30, 2, 2, 4, 4, 1, 2, 1])[0]  # fmt: skip
+    if what == "later":
+        log.append_events(connection, [make_search(draw.sample(NAMES, 2))], fold_later=True)
+    elif what == "log":
         shown = [(name, draw.choice(["capability://a.b.1", "capability://a.b.2", None]))
                  for name in draw.sample(NAMES, 3)]  # fmt: skip
         search = make_search(
@@ -147,16 +149,17 @@ def test_ranks_are_those_of_the_definition_whatever_happened(home: Home, seed: i
     clear(home)
     live = agree(home, as_of_us)
     for _ in range(steps):
-        with home.store.writing() as connection:
+        with home.store.writing(folded=False) as connection:
             for _ in range(draw.randrange(1, 4)):
                 happen(connection, draw)
         as_of_us += draw.choice([0, 1, 5 * DAY_US, 200 * DAY_US])
         if draw.random() < 0.4:
             agree(home, as_of_us).keep(home.store)
-        with home.store.reading() as connection:
+        with home.store.reading(folded=False) as connection:
             follows = live.follow(connection, as_of_us)
+            began = open_ranks(connection, as_of_us)
         live = agree(home, as_of_us, live if follows else None)  # a process that stayed
-        agree(home, as_of_us)  # one that just began
+        agree(home, as_of_us, began)  # one that just began
 
 
 def kept(home: Home) -> bytes | None:
