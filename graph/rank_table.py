@@ -26,7 +26,7 @@ from graph.packed_names import PackedNames
 from graph.pagerank import artifact_pagerank
 from graph.rank_votes import ArtifactVotes, RankVotes, sum_votes
 from graph.score_inputs import ScoreInput
-from graph.scores import Scales, Score, component_values, score_with
+from graph.scores import ADOPTION_PARTS, Scales, Score, component_values, score_with
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -34,33 +34,62 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class TypeRanks:
-    """The artifacts of one type at a moment.
+    """The artifacts of one type at a moment; what nobody asks for is not computed.
 
     Attributes
     ----------
     rows : ndarray
         Int64: their rows in the table.
-    values : mapping
-        The components, float64 of the shape of `rows`, NaN where unknown.
-    tops, priors : mapping
-        The 95th percentile of each count, and what an unknown value of each component counts as.
+    counts : mapping
+        What is measured on a log scale: float64 of the shape of `rows`, NaN where unknown.
+    fixed : mapping
+        The components that follow from no count, of the same shape.
+    voters : ndarray
+        Distinct actors with a vote, of the same shape.
     """
 
     rows: Rows
-    values: Mapping[str, Floats]
-    tops: Mapping[str, float]
-    priors: Mapping[str, float]
+    counts: Mapping[str, Floats]
+    fixed: Mapping[str, Floats]
+    voters: Floats
 
-    @property
+    @cached_property
+    def tops(self) -> dict[str, float]:
+        """The 95th percentile of each count that is known of anybody."""
+        known = {name: column[~np.isnan(column)] for name, column in self.counts.items()}
+        return {name: float(np.percentile(each, ADOPTION_PERCENTILE)) for name, each in known.items() if len(each)}
+
+    def values(self, component: str) -> Floats:
+        """A component of each artifact, float64 of the shape of `rows`; NaN where unknown."""
+        if component == "match_graph":
+            return self._shares("flow") * (self.voters / (self.voters + SHRINK_ACTORS))
+        if component != "adoption":
+            return self.fixed[component]
+        shares = np.stack([self._shares(name) for name in ADOPTION_PARTS])
+        number = (~np.isnan(shares)).sum(axis=0)
+        mean: Floats = np.nansum(shares, axis=0) / np.where(number > 0, number, np.nan)
+        return mean
+
+    def prior(self, component: str) -> float:
+        """What an unknown value of a component counts as."""
+        return _prior(self.values(component))
+
     def ranks(self) -> Floats:
         """The ranks, float64 of the shape of `rows`; NaN is "not ranked"."""
         total, known = np.zeros(len(self.rows)), np.zeros(len(self.rows))
         for name, weight in RANK_WEIGHTS.items():
-            values = self.values[name]
+            values = self.values(name)
             is_known = ~np.isnan(values)
-            total += weight * np.where(is_known, values, self.priors[name])
+            total += weight * np.where(is_known, values, _prior(values))
             known += weight * is_known
         return np.where(known >= RANK_LEAST_KNOWN, total, np.nan)
+
+    def _shares(self, name: str) -> Floats:
+        counts = self.counts[name]
+        if name not in self.tops:
+            return counts
+        shares: Floats = np.minimum(1.0, np.log1p(counts) / np.log1p(max(ADOPTION_FLOOR, self.tops[name])))
+        return shares
 
 
 class RankTable:
@@ -136,7 +165,7 @@ class RankTable:
             ranks = np.full(len(self.known), np.nan)
             for name in self._of_type:
                 of_type = self.of_type(name, as_of_us)
-                ranks[of_type.rows] = of_type.ranks
+                ranks[of_type.rows] = of_type.ranks()
             self._ranks = (as_of_us, ranks)
         row = self._known_row(artifact)
         return None if row is None or np.isnan(self._ranks[1][row]) else float(self._ranks[1][row])
@@ -149,24 +178,17 @@ class RankTable:
         counts = {name: known.columns[name][rows] for name in COUNTS}
         counts["selecting_actors"] = np.where(self.delivered[rows] | (selecting > 0), selecting, np.nan)
         counts["flow"] = np.where(voters > 0, flow, np.nan)
-        tops = {name: top for name, column in counts.items() if (top := _top(column)) is not None}
-        shares = {name: _shares(column, tops.get(name)) for name, column in counts.items()}
-        adopted = np.stack([shares[name] for name in (*COUNTS, "selecting_actors")])
-        number = (~np.isnan(adopted)).sum(axis=0)
-        values = {
-            "adoption": np.nansum(adopted, axis=0) / np.where(number > 0, number, np.nan),
-            "quality": known.columns["quality"][rows], "ecosystem": known.columns["ecosystem"][rows],
-            "match_graph": shares["flow"] * (voters / (voters + SHRINK_ACTORS)),
-            "freshness": known.freshness(rows, as_of_us),
-        }  # fmt: skip
-        return TypeRanks(rows, values, tops, {name: _prior(column) for name, column in values.items()})
+        fixed = {"quality": known.columns["quality"][rows], "ecosystem": known.columns["ecosystem"][rows],
+                 "freshness": known.freshness(rows, as_of_us)}  # fmt: skip
+        return TypeRanks(rows, counts, fixed, voters)
 
     def score(self, given: ScoreInput, as_of_us: int) -> Score:
         """The score of an artifact of the table, measured against all of its type; equal to that of `score_all`."""
         of_type = self.of_type(given.type, as_of_us)
         scales = Scales({(given.type, name): top for name, top in of_type.tops.items()})
-        priors = {(given.type, name): prior for name, prior in of_type.priors.items()}
-        return score_with(given, component_values(given, scales, as_of_us), priors)
+        values = component_values(given, scales, as_of_us)
+        unknown = [name for name, (value, _) in values.items() if value is None]
+        return score_with(given, values, {(given.type, name): of_type.prior(name) for name in unknown})
 
     def is_known(self, artifact: str) -> bool:
         """Whether an artifact is in the catalogue, and not retired."""
@@ -194,19 +216,6 @@ class RankTable:
         if self._weighed is None or self._weighed[0] != as_of_us:
             self._weighed = (as_of_us, *self.votes.weigh(as_of_us))
         return self._weighed[1:]
-
-
-def _top(counts: Floats) -> float | None:
-    known = counts[~np.isnan(counts)]
-    return float(np.percentile(known, ADOPTION_PERCENTILE)) if len(known) else None
-
-
-def _shares(counts: Floats, top: float | None) -> Floats:
-    """Counts on the log scale of their type, 0 to 1; NaN where unknown."""
-    if top is None:
-        return counts
-    shares: Floats = np.minimum(1.0, np.log1p(counts) / np.log1p(max(ADOPTION_FLOOR, top)))
-    return shares
 
 
 def _prior(values: Floats) -> float:
