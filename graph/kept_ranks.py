@@ -16,6 +16,7 @@ from typing import Final
 from sqlalchemy import Connection, func, select
 
 from graph.errors import StoreError
+from graph.events import now_us
 from graph.identities import MERGES, Identities
 from graph.known_columns import known_columns
 from graph.match_graph import Fold, Vote
@@ -32,7 +33,7 @@ from graph.store.tables import EVIDENCE, FOLD_VOTES, KEPT_RANKS
 
 MOST_NEW: Final = 20_000
 """After more new events than these everything is read anew."""
-KEEP_AFTER: Final = 64
+KEEP_AFTER: Final = 32
 """After so many new events the table is kept anew, so that who comes next has fewer to follow."""
 _NAME: Final = "ranks"
 _VOTE: Final = tuple(FOLD_VOTES.c[name] for name in Vote.__dataclass_fields__)
@@ -94,6 +95,14 @@ class Ranks:
                 if stamp[-1] == self._stamp[-1]:  # an erasure since then: nothing of before comes back
                     upsert(connection, KEPT_RANKS, [{"name": _NAME, "data": data}])
         self._kept_seq = self.seq
+
+
+def keep_newest(store: Database) -> None:
+    """Keep the ranks of this moment, where what is kept is far behind, so that who comes next need not compute them."""
+    with store.reading() as connection:
+        ranks = open_ranks(connection, now_us())
+    if ranks.is_worth_keeping:
+        ranks.keep(store)
 
 
 def open_ranks(connection: Connection, as_of_us: int) -> Ranks:

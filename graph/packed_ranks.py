@@ -65,7 +65,7 @@ def pack_table(packed: Packed) -> bytes:
         ids=known.ids, others=table.others, pending=sorted(table.pending), type_names=list(known.type_names),
         types=known.types.astype("<i4").tobytes(), delivered=table.delivered.tobytes(), actors=pack_names(actors),
         known={name: column.astype("<f8").tobytes() for name, column in known.columns.items()},
-        votes={name: numbers.get(name, getattr(votes, name)).astype("<i4" if name in INTS else "<f8").tobytes()
+        votes={name: numbers.get(name, getattr(votes, name)).astype(_kind(name)).tobytes()
                for name in (*INTS, *FLOATS)},
     ))  # fmt: skip
     return zlib.crc32(body).to_bytes(_SUM, "little") + body
@@ -92,7 +92,11 @@ def unpack_table(data: bytes) -> Packed:
     known = KnownColumns(packed.ids, packed.type_names, np.frombuffer(packed.types, "<i4"), columns)
     votes = RankVotes(packed.base_us, len(known) + len(packed.others))
     for name in (*INTS, *FLOATS):
-        setattr(votes, name, np.frombuffer(packed.votes[name], "<i4" if name in INTS else "<f8"))
+        setattr(votes, name, np.frombuffer(packed.votes[name], _kind(name)))
     votes.actors = PackedNames(*packed.actors)
     table = RankTable(known, votes, packed.others, np.frombuffer(packed.delivered, bool).copy(), packed.pending)
     return Packed(table, packed.stamp, packed.seq, packed.until_us)
+
+
+def _kind(name: str) -> str:
+    return "<i4" if name in INTS else "<f8"

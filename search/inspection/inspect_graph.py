@@ -25,6 +25,7 @@ from graph.graph_responses import (
     WalkReport,
 )
 from graph.home import Home
+from graph.kept_ranks import keep_newest
 from graph.responses import GraphStats
 from graph.statistics import MatchGraph, Neighbour, Node, read_match_graph
 from graph.store import log
@@ -177,6 +178,7 @@ def rebuild_graph(home: Home) -> dict[str, Any]:
     """Fold the log anew and keep the result; counts of events and evidence, their chains checked."""
     with home.store.writing() as connection:
         log.rebuild(connection)
+    keep_newest(home.store)
     return check_graph(home)
 
 
