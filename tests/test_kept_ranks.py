@@ -197,6 +197,53 @@ def test_what_is_kept_is_used_and_followed_not_computed_anew(home: Home, monkeyp
     assert agree(home, NOW + 9 * DAY_US).is_worth_keeping
 
 
+def test_what_is_to_come_comes_at_its_time(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    clear(home)
+    search = make_search(NAMES[:3])
+    with home.store.writing() as connection:
+        log.append_events(connection, [search, make_outcome(search, NAMES[1], time_us=NOW + 3 * DAY_US)])
+        append_evidence(connection, [make_evidence(NAMES[2], "verified", claim="cl_2", time_us=NOW + 5 * DAY_US)])
+    agree(home, NOW).keep(home.store)
+    with monkeypatch.context() as patched:
+        patched.setattr(kept_ranks, "compute_ranks", None)
+        followed = agree(home, NOW + 4 * DAY_US)
+    assert followed.table.crowd(NAMES[1]) == (1, 1, 1)
+    assert agree(home, NOW + 6 * DAY_US).is_worth_keeping  # evidence: computed anew
+
+
+def test_a_merge_of_intents_is_not_missed(home: Home) -> None:
+    clear(home)
+    one, other = make_search(NAMES[:1], intent="in_1"), make_search(NAMES[:1], intent="in_2")
+    with home.store.writing() as connection:
+        log.append_events(
+            connection, [one, other, make_outcome(one, NAMES[0]), make_outcome(other, NAMES[0], "failure")]
+        )
+    agree(home, NOW).keep(home.store)
+    with home.store.writing() as connection:
+        merge = CatalogueEvent(id=new_id("ce"), time_us=NOW, action="intent_merged", subject="in_2", object="in_1")
+        log.append_events(connection, [merge])
+    assert agree(home, NOW).is_worth_keeping
+
+
+def test_searches_that_are_not_folded_yet_deliver(home: Home) -> None:
+    with_log(home, 3)
+    with home.store.writing(folded=False) as connection:
+        log.append_events(connection, [make_search([NAMES[6]])], fold_later=True)
+    with home.store.reading(folded=False) as connection:
+        ranks = open_ranks(connection, NOW)
+    agree(home, NOW, ranks)
+
+
+def test_what_counts_nothing_delivers_nothing(home: Home) -> None:
+    with_log(home, 3)
+    agree(home, NOW).keep(home.store)
+    with home.store.writing() as connection:
+        log.append_events(
+            connection, [make_search([NAMES[6]], synthetic=True), make_search([NAMES[5]], abstained=True)]
+        )
+    agree(home, NOW)
+
+
 def test_an_explain_after_an_outcome_reads_the_votes_of_its_artifact_alone(home: Home) -> None:
     with_log(home, 300)
     explain_rank(home, NAMES[0])
@@ -219,8 +266,9 @@ def test_an_explain_after_an_outcome_reads_the_votes_of_its_artifact_alone(home:
 
 
 @pytest.mark.parametrize("spoil", [
-    lambda data: data[:-1], lambda data: data[:99] + bytes([data[99] ^ 1]) + data[100:], lambda _: b"",
-    lambda _: b"\0" * 4, lambda _: zlib.crc32(b"\x80").to_bytes(4, "little") + b"\x80",
+    lambda data: data[:-9] + b"\0\0\0\0\0\0\xf0\x3f\0", lambda data: data[:-1], lambda _: b"", lambda _: b"\0" * 4,
+    lambda data: data[:99] + bytes([data[99] ^ 1]) + data[100:],
+    lambda _: zlib.crc32(b"\x80").to_bytes(4, "little") + b"\x80",
 ])  # fmt: skip
 def test_damaged_ranks_are_computed_anew(home: Home, spoil: Callable[[bytes], bytes]) -> None:
     with_log(home)
