@@ -228,6 +228,7 @@ def test_a_merge_of_intents_is_not_missed(home: Home) -> None:
 def test_searches_that_are_not_folded_yet_deliver(home: Home) -> None:
     with_log(home, 3)
     with home.store.writing(folded=False) as connection:
+        log.append_events(connection, [make_outcome("se_elsewhere", NAMES[6], "dismiss")])  # ranked, not delivered
         log.append_events(connection, [make_search([NAMES[6]])], fold_later=True)
     with home.store.reading(folded=False) as connection:
         ranks = open_ranks(connection, NOW)
