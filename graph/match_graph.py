@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from graph.constants import OUTCOME_LEVEL
 from graph.events import CatalogueEvent, OutcomeEvent, SearchEvent, Tombstone
 from graph.identities import Identities
 
+SELECTING: Final = frozenset({"select", "success"})
+"""Outcomes of an actor who took the artifact."""
 NO_INTENT = ""
 """Key of searches without an intent and of results without a capability."""
 
@@ -71,6 +74,7 @@ class Fold:
     changed: list[tuple[str, str, str]] = field(default_factory=list, compare=False, repr=False)
     """Keys of `votes` in the order in which they changed, so that who follows them need not look at all."""
     _by_artifact: dict[str, dict[tuple[str, str, int], Vote]] = field(default_factory=dict, compare=False, repr=False)
+    _selections: dict[str, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
 
     def apply(self, event: SearchEvent | OutcomeEvent | CatalogueEvent | Tombstone, *, count_synthetic: bool) -> None:
         """Fold one event into the counts.
@@ -91,6 +95,7 @@ class Fold:
                 self._apply_outcome(event)
         elif isinstance(event, CatalogueEvent):
             self.same.take(event)
+            self._selections.clear()
 
     def _apply_search(self, event: SearchEvent) -> None:
         intent = event.intent or NO_INTENT
@@ -119,6 +124,7 @@ class Fold:
         before = self.outcomes.get(key)
         if before is None or vote.strength < before.strength:
             self.outcomes[key] = vote
+            self._selections.pop(vote.artifact, None)
             self._by_artifact.setdefault(vote.artifact, {})[vote.search, vote.actor, vote.level] = vote
             strongest = self.votes.get(key[:3])
             if strongest is None or vote.strength < strongest.strength:
@@ -129,10 +135,18 @@ class Fold:
         """All outcomes kept for an artifact, merges resolved, in no particular order; `weigh_votes` picks the votes."""
         return [self._resolved(vote) for vote in self._by_artifact.get(artifact, {}).values()]
 
+    def selections(self, artifact: str) -> tuple[int, int]:
+        """How many actors, in how many searches, selected an artifact or had success with it; merges resolved."""
+        known = self._selections.get(artifact)
+        if known is None:
+            chosen = [vote for vote in self.votes_on(artifact) if vote.outcome in SELECTING]
+            known = (len({vote.actor for vote in chosen}), len({vote.search for vote in chosen}))
+            self._selections[artifact] = known
+        return known
+
     def is_chosen(self, artifact: str) -> bool:
         """Whether anyone ever selected an artifact or had success with it."""
-        votes = self._by_artifact.get(artifact, {})
-        return any(vote.outcome in ("select", "success") for vote in votes.values())
+        return artifact in self._by_artifact and self.selections(artifact)[1] > 0
 
     def _resolved(self, vote: Vote) -> Vote:
         same = self.same
@@ -173,6 +187,17 @@ class Fold:
             return Counter(artifact for artifact, _ in self.actors)
         resolve = self.same.resolve
         return Counter(artifact for artifact, _ in {(a, resolve("actor", actor)) for a, actor in self.actors})
+
+
+class Heard(Fold):
+    """What a search needs of the counts: `times`, `first_us`, `queries`, outcomes and merges; the others stay empty."""
+
+    def _apply_search(self, event: SearchEvent) -> None:
+        if event.root == event.id:
+            self.queries[event.intent or NO_INTENT, event.query, event.actor.id] += 1
+        for artifact in {self.same.resolve("artifact", r.artifact) for r in event.results if not r.repeat}:
+            self.times[artifact] += 1
+            self.first_us[artifact] = min(event.time_us, self.first_us.get(artifact, event.time_us))
 
 
 def fold(

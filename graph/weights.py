@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from graph.constants import (
     ACTOR_CAP,
@@ -19,10 +18,7 @@ from graph.constants import (
     OUTCOME_VALUE,
     SUCCESS_INTERVAL_LEVEL,
 )
-from graph.match_graph import Fold, Vote
-
-SELECTING: Final = frozenset({"select", "success"})
-"""Outcomes of an actor who took the artifact."""
+from graph.match_graph import SELECTING, Fold, Vote
 
 
 @dataclass(frozen=True)

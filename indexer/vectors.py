@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from graph.errors import SnapshotError
 
-_DIVIDED: Final = 4_096
+DIVIDED: Final = 4_096
 """So many rows are worth a second core."""
 
 
@@ -110,7 +110,7 @@ class Vectors:
             raise ValueError(f"vector of shape {vector.shape}, the index has dimension {dimension}")
         if not rows:
             return np.zeros(0, np.float32)
-        if aside is None or rows < _DIVIDED:
+        if aside is None or rows < DIVIDED:
             return inner_products(self._matrix, vector)
         half = rows // 2
         others = aside.submit(inner_products, self._matrix[half:], vector)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 SYNTHETIC_HEADER: Final = "matchgraph-synthetic"
 _PROBLEM: Final = "application/problem+json"
+_STOP_S: Final = 2.0
 _IS_HEAD: Final = "matchgraph.head"
 BODY_MAX_BYTES: Final = 65_536
 _TRUE: Final = ("1", "true", "yes")
@@ -59,6 +61,12 @@ class Service:
         self._encoder = encoder
         self._engine: Engine | None = None
         self._opening = threading.Lock()
+        self.stopped = threading.Event()
+
+    def warm(self) -> None:
+        """Open the engine and read ahead what its first searches would wait for, until the service stops."""
+        with contextlib.suppress(MatchgraphError):  # whoever searches is told what is wrong
+            self.engine().warm(lambda: not self.stopped.is_set())
 
     def engine(self) -> Engine:
         """The engine of the live snapshot.
@@ -84,7 +92,11 @@ def create_app(home: Home, encoder: Encoder | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        warming = threading.Thread(target=service.warm, name="warm", daemon=True)
+        warming.start()
         yield
+        service.stopped.set()
+        warming.join(_STOP_S)
         home.close()
 
     app = FastAPI(

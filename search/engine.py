@@ -21,6 +21,7 @@ from graph.policy import POLICIES, Policy
 from graph.responses import ReadPart, Result, SearchResponse, Understood
 from graph.store import catalogue
 from indexer.snapshot import Snapshot, open_snapshot
+from indexer.vectors import DIVIDED
 from inference.embedder import Encoder, open_encoder
 from search.artifact_cache import ArtifactCache
 from search.confidence import UNCALIBRATED, Fit, Judge, nothing_fits, nothing_left
@@ -141,7 +142,8 @@ class Engine:
     def _cosines(self, vector: NDArray[np.float32], *, beside_searches: bool) -> NDArray[np.float32]:
         """The cosine of every row; those of the searches, which are remembered, are found on another core meanwhile."""
         searches = self.memory.confirmed.searches
-        ahead = self._aside.submit(searches.cosines, vector) if self._aside and beside_searches else None
+        is_worth_it = self._aside and beside_searches and len(searches) >= DIVIDED
+        ahead = self._aside.submit(searches.cosines, vector) if self._aside and is_worth_it else None
         cosines = self.snapshot.cosines(vector, self._aside)
         if ahead:
             ahead.result()
@@ -176,16 +178,15 @@ class Engine:
         with self.home.store.reading(folded=False) as connection:
             return catalogue.load_vector(connection, self.encoder.info.digest, catalogue.vector_key(text))
 
-    def _vector_while_reading(self, text: str) -> NDArray[np.float32]:
-        """The vector of a query; while a new one is encoded, which leaves a core free, its words are looked up."""
+    def _vector_ahead(self, text: str) -> Callable[[], NDArray[np.float32]]:
+        """Gives the vector of a text when called; a new text is encoded meanwhile where there is a core for it."""
         kept = self._kept_vector(text)
-        if kept is not None or self._aside is None:
-            return self.encoder.encode([text])[0] if kept is None else kept
+        if kept is not None:
+            return lambda: kept
+        if self._aside is None:
+            return lambda: self.encoder.encode([text])[0]
         encoded = self._aside.submit(self.encoder.encode, [text])
-        self._lexical(text)
-        self.find_named(text)
-        vector: NDArray[np.float32] = encoded.result()[0]
-        return vector
+        return lambda: encoded.result()[0]
 
     def search(self, request: SearchRequest) -> SearchResponse:
         """The answer to a query: recorded, with a token per result.
@@ -197,10 +198,18 @@ class Engine:
         """
         read_limits(request.limit, request.offset)
         query = read_query(request.query)
+        vector = self._vector_ahead(query.text)  # while it is encoded, which leaves a core free, the words are read
         understanding = self.understand(query.text, request)
         query = replace(query, words=understanding.words)
         asked = widened(request, understanding)
-        vector = self._vector_while_reading(query.searched)
+        if query.searched != query.text:
+            vector = self._vector_ahead(query.searched)
+        self._lexical(query.searched)
+        return self._answer(asked, query, vector(), understanding)
+
+    def _answer(
+        self, asked: SearchRequest, query: Query, vector: NDArray[np.float32], understanding: Understanding
+    ) -> SearchResponse:
         with self.lock:
             with self.home.store.reading(folded=False) as connection:
                 moment = self.memory.moment(connection)
@@ -224,7 +233,9 @@ class Engine:
                 return
             with self.lock, self.home.store.reading(folded=False) as connection:
                 found = self.artifacts.read(connection, self._artifacts[start : start + _WARM_CHUNK])
-                self._facts.read(self.home.store, self.memory.stamp, list(found.values()))
+                for known in self._facts.read(self.home.store, self.memory.stamp, list(found.values())).values():
+                    for capability in known.artifact.capabilities:
+                        explain_match(known, capability.id, self.memory.fold)
 
     def understand(self, text: str, request: SearchRequest) -> Understanding:
         """What a query says; an artifact's own name, or a query that is not to be understood, is words alone."""

@@ -14,7 +14,7 @@ from graph.digest import text_digest
 from graph.errors import QueryError
 from graph.events import Delivered, Operation, OutcomeEvent, SearchEvent, new_id, now_us
 from graph.home import Home
-from graph.match_graph import Fold
+from graph.match_graph import Fold, Heard
 from graph.policy import Policy
 from graph.store import catalogue, log
 from graph.store.stamp import Stamp, read_stamp
@@ -91,7 +91,7 @@ class Memory:
 
     def __init__(self, home: Home, encoder: str, numbers: Mapping[str, int], own: NDArray[np.float32]) -> None:
         self._home, self._encoder = home, encoder
-        self.fold = Fold()
+        self.fold: Fold = Heard()
         self.stamp = Stamp(-1, None, None, 0)
         """What the store had when it was looked at last."""
         self.confirmed = Confirmed(numbers, own)
@@ -105,7 +105,7 @@ class Memory:
         known, now = self.stamp.seq, read_stamp(connection)
         is_near = 0 <= known <= now.seq <= known + _MOST_NEW
         if now.seq != known and not (is_near and self._catch_up(connection, known)):
-            self.fold = log.read_fold(connection)
+            self.fold = log.read_heard(connection)
             self.confirmed.load(self.fold, *catalogue.intent_vectors(connection, self._encoder))
         self.stamp = now
         return now.seq

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from graph.match_graph import Fold
-from graph.weights import SELECTING
 from indexer.decompose import why_sentences
 from search.facts import ArtifactFacts, verdict_words
 
@@ -19,10 +18,9 @@ def explain_match(facts: ArtifactFacts, capability: str | None, fold: Fold) -> s
     key = capability or ""
     if key not in facts.said:
         facts.said[key] = _said(facts, capability)
-    chosen = [vote for vote in fold.votes_on(facts.artifact.id) if vote.outcome in SELECTING]
-    if not chosen:
+    if not fold.is_chosen(facts.artifact.id):
         return facts.said[key]
-    actors, searches = len({vote.actor for vote in chosen}), len({vote.search for vote in chosen})
+    actors, searches = fold.selections(facts.artifact.id)
     counted = f"chosen or confirmed in {searches} search{'es' * (searches > 1)} by {actors} actor{'s' * (actors > 1)}"
     return "; ".join(filter(None, (facts.said[key], counted)))
 

@@ -270,3 +270,21 @@ def test_a_fresh_process_gives_the_same_bits(engine: Engine) -> None:
             found.append(each.score(text, each.encoder.encode([text])[0], as_of_us=now))
         assert found[0].parts["graph"].any()
         assert found[0].total.tolist() == found[1].total.tolist()
+
+
+def test_a_warm_engine_answers_the_same_and_stops_when_told(home: Home) -> None:
+    engine = build_small(home)
+    asked: list[bool] = []
+
+    def is_wanted() -> bool:
+        asked.append(True)
+        return False
+
+    engine.warm(is_wanted)
+    assert asked == [True]
+    cold = open_engine(home, engine.encoder)
+    engine.warm()
+    both = [each.search(SearchRequest("classify photos", LOCAL)) for each in (engine, cold)]
+    assert [(r.artifact, r.score, r.rank, r.why, r.verdicts) for r in both[0].results] == [
+        (r.artifact, r.score, r.rank, r.why, r.verdicts) for r in both[1].results
+    ]

@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import bm25s
@@ -15,7 +16,7 @@ import Stemmer
 
 from graph.errors import SnapshotError
 from indexer.lexical import Lexical, tokenize
-from indexer.vectors import Vectors
+from indexer.vectors import DIVIDED, Vectors
 
 TEXTS = [
     "Reads handwritten digits from grey pictures",
@@ -45,6 +46,16 @@ def test_nearest_is_what_sorting_all_products_gives(tmp_path: Path, saved: bool)
     np.testing.assert_allclose(cosines, products[rows], atol=1e-6)
     np.testing.assert_allclose(index.all_cosines(query), products, atol=1e-6)
     np.testing.assert_array_equal(index.at(rows), matrix[rows])
+
+
+def test_half_of_the_rows_worked_off_aside_has_the_same_bits() -> None:
+    matrix, query = unit(2 * DIVIDED + 1, 24), unit(1, 24, seed=1)[0]
+    index = Vectors.of(matrix)
+    with ThreadPoolExecutor(1) as aside:
+        found = index.all_cosines(query, aside)
+        few = Vectors.of(matrix[:9]).all_cosines(query, aside)
+    assert found.tobytes() == index.all_cosines(query).tobytes()
+    assert few.tobytes() == found[:9].tobytes()
 
 
 @pytest.mark.parametrize("top", [1, 2, 3, 99, 150])

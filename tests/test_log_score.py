@@ -139,7 +139,7 @@ def test_a_failure_turns_away_and_confirms_nothing() -> None:
 
 
 def test_in_a_neighbourhood_one_actor_is_one_voice() -> None:
-    voices = Voices(3)
+    voices = Voices(3, {})
     voices.replace({n: [(Spoken("in", "loud", 1.0, 1.0, 1.0), 0.5), (Spoken("in", f"calm {n}", 1.0, 1.0, 1.0), 0.5)]
                     for n in range(3)})  # fmt: skip
     factors = voices.hushed(np.ones(6))

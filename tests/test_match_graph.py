@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph.events import CatalogueEvent, Tombstone
-from graph.match_graph import Fold, fold, resolve_alias
+from graph.match_graph import Fold, Heard, fold, resolve_alias
 
 
 def test_an_empty_log_counts_nothing() -> None:
@@ -90,6 +90,31 @@ def test_the_order_of_events_does_not_matter(seed: int, size: int) -> None:
     events = make_log(seed, size)
     shuffled = random.Random(seed + 1).sample(events, len(events))
     assert fold(shuffled) == fold(events)
+
+
+@given(st.integers(0, 10_000), st.integers(0, 12))
+def test_what_a_search_needs_is_part_of_all_counts(seed: int, size: int) -> None:
+    events, heard = make_log(seed, size), Heard()
+    for event in events:
+        heard.apply(event, count_synthetic=False)
+    counts = fold(events)
+    needed = ("times", "first_us", "queries", "outcomes", "same", "votes")
+    assert all(getattr(heard, name) == getattr(counts, name) for name in needed)
+    assert not heard.edges and not heard.actors and not heard.intents
+
+
+def test_selections_follow_each_outcome() -> None:
+    one, two, counts = make_search(["a", "b"]), make_search(["a"]), Fold()
+    seen = []
+    for event in (one, two, make_outcome(one, "a", "click"), make_outcome(one, "a", "select"),
+                  make_outcome(two, "a", actor="x"), make_outcome(two, "a")):  # fmt: skip
+        counts.apply(event, count_synthetic=False)
+        seen.append((counts.selections("a"), counts.is_chosen("a")))
+    assert seen == [((0, 0), False)] * 3 + [((1, 1), True), ((2, 2), True), ((2, 2), True)]
+    merge = CatalogueEvent(id="ca", time_us=1, action="actor_merged", subject="x", object="local")
+    counts.apply(merge, count_synthetic=False)
+    assert counts.selections("a") == (1, 2)
+    assert not counts.is_chosen("b")
 
 
 def test_aliases_lead_to_the_survivor_and_a_circle_ends() -> None:

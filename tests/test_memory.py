@@ -48,7 +48,7 @@ def test_what_others_wrote_is_taken_in_without_reading_all_anew(home: Home, monk
     writer = _refreshed(build_small(home))
     reader = _refreshed(open_engine(home, writer.encoder))
     with monkeypatch.context() as patched:
-        patched.setattr(log, "read_fold", lambda _: pytest.fail("read anew"))
+        patched.setattr(log, "read_heard", lambda _: pytest.fail("read anew"))
         for number, text in enumerate(QUERIES * 2):
             answer = _asked(writer, text, who=f"u{number}")
             _chosen(

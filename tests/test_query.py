@@ -13,9 +13,19 @@ from graph.errors import QueryError
 from search.query import Where, holds, read_limits, read_number, read_query, read_where
 
 
-@pytest.mark.parametrize("text", ["", "   ", "\n\t", "?!…", "\x00\x01"])
-def test_a_query_without_a_word_is_refused(text: str) -> None:
-    with pytest.raises(QueryError, match="empty"):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "empty"),
+        ("   ", "empty"),
+        ("\n\t", "empty"),
+        ("?!…", "no words"),
+        ("\x00\x01", "no words"),
+        ("🦊🎨", "no words"),
+    ],
+)
+def test_a_query_without_a_word_is_refused(text: str, said: str) -> None:
+    with pytest.raises(QueryError, match=said):
         read_query(text)
 
 

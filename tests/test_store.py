@@ -231,3 +231,14 @@ def test_units_and_trust_are_remembered(home: Home) -> None:
         evidence.trust(connection, ["ann/tiny", "ann/tiny", "sha256:0"])
         assert evidence.finished_unit(connection, "u1") == '{"n": 1}'
         assert evidence.trusted_names(connection) == {"ann/tiny", "sha256:0"}
+
+
+def test_many_commits_are_written_back_aside(home: Home) -> None:
+    """The file grows without anybody closing it: what was committed is not left to the write-ahead log alone."""
+    for number in range(130):
+        with home.store.writing() as connection:
+            evidence.trust(connection, [f"name {number}"])
+    writing_back = home.store._writing_back
+    assert writing_back is not None
+    writing_back.join()
+    assert b"name 60" in (home.path / "matchgraph.db").read_bytes()

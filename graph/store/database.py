@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from functools import lru_cache
@@ -26,6 +28,10 @@ _WRITER_LOCK: Final = 0x6D617463
 UNFOLDED: Final = "unfolded"
 """Key of the number of the first event that the folded tables lack; none where they have all."""
 _TRIES: Final = 5
+_WRITE_BACK_EVERY: Final = 64
+"""After so many commits the write-ahead log of SQLite is written back into the file, on a thread of its own."""
+_WAL_MOST_PAGES: Final = 8_192
+"""From this size on, whoever commits has to do so."""
 
 
 def _driver_of(url: str) -> str:
@@ -50,6 +56,8 @@ class Database:
 
     def __init__(self, url: str, fold_rest: Callable[[Connection], None] | None = None) -> None:
         self.url, self._fold_rest = url, fold_rest
+        self._commits = 0
+        self._writing_back: threading.Thread | None = None
         try:
             with _translated(url):
                 self._engine = _engine(url)
@@ -110,6 +118,7 @@ class Database:
                 if folded and self._fold_rest is not None and self._lacks_events(connection):
                     self._fold_rest(connection)
                 yield connection
+        self._write_back_aside()
 
     def _lacks_events(self, connection: Connection) -> bool:
         return self._fold_rest is not None and read_meta(connection, UNFOLDED) is not None
@@ -138,6 +147,19 @@ class Database:
                 raw: Any = connection.connection.driver_connection
                 raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # outside any transaction
 
+    def _write_back_aside(self) -> None:
+        """Now and then write back on a thread of its own: no commit waits for the disk."""
+        self._commits += 1
+        is_due = self._commits % _WRITE_BACK_EVERY == 0 and self._engine.dialect.name == "sqlite"
+        if is_due and not (self._writing_back and self._writing_back.is_alive()):
+            self._writing_back = threading.Thread(target=self._write_back, name="write back", daemon=True)
+            self._writing_back.start()
+
+    def _write_back(self) -> None:
+        with suppress(SQLAlchemyError, sqlite3.Error), self._engine.connect() as connection:
+            raw: Any = connection.connection.driver_connection
+            raw.execute("PRAGMA wal_checkpoint(PASSIVE)")  # outside any transaction; waits for nobody
+
     def close(self) -> None:
         """Complete the folded tables where that is possible, and close all connections."""
         with suppress(StoreError):  # where it is not, whoever opens the database next completes them
@@ -145,6 +167,8 @@ class Database:
                 lacking = self._lacks_events(connection)
             if lacking:
                 self.fold_rest()
+        if self._writing_back:
+            self._writing_back.join()
         self._engine.dispose()
 
 
@@ -182,30 +206,39 @@ def insert_rows(connection: Connection, table: Table, rows: Iterable[tuple[Any, 
 # Statements as text, on the driver itself: SQLAlchemy's part of an execution costs several times what a row does.
 def fetch(connection: Connection, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """The rows of a statement, whose places for values are `?` on every database."""
-    with _driver_cursor(connection, statement) as cursor:
+    cursor = _driver_cursor(connection)
+    try:
         cursor.execute(_with_places(connection.dialect, statement), parameters)
         return list(cursor.fetchall())
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _as_sqlalchemy(connection, statement, error) from error
+    finally:
+        cursor.close()
 
 
 def run_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Run a statement that gives nothing once per row of values; its places are those of the driver."""
-    with _driver_cursor(connection, statement) as cursor:
-        cursor.executemany(statement, rows)
-
-
-@contextmanager
-def _driver_cursor(connection: Connection, statement: str) -> Iterator[Any]:
-    """A cursor of the driver in the connection's transaction; errors are SQLAlchemy's, as everywhere else."""
-    if not connection.in_transaction():
-        connection.begin()
-    cursor = connection.connection.cursor()
-    known = connection.dialect.loaded_dbapi.Error
+    cursor = _driver_cursor(connection)
     try:
-        yield cursor
-    except known as error:
-        raise DBAPIError.instance(statement, None, error, known, dialect=connection.dialect) from error
+        cursor.executemany(statement, rows)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _as_sqlalchemy(connection, statement, error) from error
     finally:
         cursor.close()
+
+
+def _driver_cursor(connection: Connection) -> Any:
+    """A cursor of the driver in the connection's transaction."""
+    if not connection.in_transaction():
+        connection.begin()
+    return connection.connection.cursor()
+
+
+def _as_sqlalchemy(connection: Connection, statement: str, error: Exception) -> DBAPIError:
+    """An error of the driver as everywhere else."""
+    dialect = connection.dialect
+    found = DBAPIError.instance(statement, None, error, dialect.loaded_dbapi.Error, dialect=dialect)
+    return found if isinstance(found, DBAPIError) else DBAPIError(statement, None, error)
 
 
 @lru_cache(maxsize=64)
@@ -275,6 +308,7 @@ def _on_sqlite_connect(raw: Any, _: Any) -> None:
         "foreign_keys=ON",
         "secure_delete=ON",
         f"cache_size=-{_CACHE_KIB}",
+        f"wal_autocheckpoint={_WAL_MOST_PAGES}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
@@ -283,11 +317,14 @@ def _on_sqlite_connect(raw: Any, _: Any) -> None:
 def _on_sqlite_begin(connection: Connection) -> None:
     options = connection.get_execution_options()
     wait = options.get("matchgraph_wait", True)
+    statement = "BEGIN IMMEDIATE" if options.get("matchgraph_write", False) else "BEGIN"
     raw: Any = connection.connection.driver_connection
     try:
         if not wait:
             raw.execute("PRAGMA busy_timeout=0")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("matchgraph_write", False) else "BEGIN")
+        raw.execute(statement)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _as_sqlalchemy(connection, statement, error) from error
     finally:
         if not wait:
             raw.execute(f"PRAGMA busy_timeout={_BUSY_MS}")

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, delete, select
 
 from graph.constants import OUTCOME_LEVEL
 from graph.identities import Identities
-from graph.match_graph import Fold, Vote
+from graph.match_graph import Fold, Heard, Vote
 from graph.store.bulk_fold import BulkFold
 from graph.store.database import fetch, insert_rows, upsert, write_meta
 from graph.store.tables import (
@@ -39,21 +39,37 @@ OnFolded = Callable[[int], None]
 def read_fold(connection: Connection) -> Fold:
     """The folded counts as stored."""
     counts = read_votes(connection)
+    counts.queries.update(_queries(connection))
     counts.actors.update({(r.artifact, r.actor): r.searches for r in connection.execute(select(FOLD_ACTORS))})
     counts.intents.update({row.intent: row.searches for row in connection.execute(select(FOLD_INTENTS))})
     counts.edges.update({(r.intent, r.uri, r.artifact): r.searches for r in connection.execute(select(FOLD_EDGES))})
-    counts.queries.update({(r.intent, r.query, r.actor): r.searches for r in connection.execute(select(FOLD_QUERIES))})
     return counts
+
+
+def read_heard(connection: Connection) -> Heard:
+    """The folded counts that a search needs, as stored."""
+    counts = Heard(same=read_identities(connection))
+    _add_votes(connection, counts)
+    counts.queries.update(_queries(connection))
+    return counts
+
+
+def _queries(connection: Connection) -> dict[tuple[str, str, str], int]:
+    return {(r.intent, r.query, r.actor): r.searches for r in connection.execute(select(FOLD_QUERIES))}
 
 
 def read_votes(connection: Connection) -> Fold:
     """The folded counts that scores need, as stored: times matched, outcomes, merges; the others stay empty."""
     counts = Fold(same=read_identities(connection))
+    _add_votes(connection, counts)
+    return counts
+
+
+def _add_votes(connection: Connection, counts: Fold) -> None:
     for row in connection.execute(select(FOLD_TIMES)):
         counts.times[row.artifact], counts.first_us[row.artifact] = row.searches, row.first_us
     for row in connection.execute(select(FOLD_VOTES)):
         counts.add_vote(_vote(row))
-    return counts
 
 
 def read_identities(connection: Connection) -> Identities:

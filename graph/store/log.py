@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, Row, func, select, update
@@ -15,7 +15,7 @@ from graph.digest import GENESIS, canonical_json, link
 from graph.errors import StoreError, TokenRefused
 from graph.events import EVENT, CatalogueEvent, OutcomeEvent, SearchEvent, Tombstone
 from graph.identities import MERGES, Identities
-from graph.match_graph import Fold, fold
+from graph.match_graph import Fold, Heard, fold
 from graph.store import folded
 from graph.store.bulk_fold import BulkFold, read_payload
 from graph.store.database import UNFOLDED, fetch, insert_rows, read_meta, remove_meta, write_meta
@@ -41,6 +41,7 @@ FOLD_VERSION: Final = "2"
 _MOST_UNFOLDED: Final = 64
 _LAST: Final = "SELECT seq, chain, (SELECT value FROM meta WHERE meta.key = ?) FROM events ORDER BY seq DESC LIMIT 1"
 _THROW_AWAY: Final[WeakKeyDictionary[Engine, bool]] = WeakKeyDictionary()
+_Counts = TypeVar("_Counts", bound=Fold)
 AnyEvent = SearchEvent | OutcomeEvent | CatalogueEvent | Tombstone
 
 
@@ -97,7 +98,15 @@ def fold_rest(connection: Connection) -> None:
 
 def read_fold(connection: Connection) -> Fold:
     """The counts of the whole log, those of events that the folded tables lack included."""
-    counts = folded.read_fold(connection)
+    return _with_rest(connection, folded.read_fold(connection))
+
+
+def read_heard(connection: Connection) -> Heard:
+    """What a search needs of the log: times matched, outcomes, merges, queries; a fraction of all counts."""
+    return _with_rest(connection, folded.read_heard(connection))
+
+
+def _with_rest(connection: Connection, counts: _Counts) -> _Counts:
     first = read_meta(connection, UNFOLDED)
     if first is not None:  # searches, which are always taken in
         catch_up(connection, counts, int(first) - 1)

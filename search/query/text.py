@@ -39,7 +39,8 @@ def read_query(text: str) -> Query:
     cleaned = redact(bounded)
     shortened = cleaned.text[:QUERY_MAX_CHARS]
     if not any(char.isalnum() for char in shortened):
-        raise QueryError("the query is empty: say in a few words what the model or tool should do")
+        what = "the query has signs but no words" if text.strip() else "the query is empty"
+        raise QueryError(f"{what}: say in a few words what the model or tool should do")
     return Query(shortened, cleaned.kinds, cut=len(cleaned.text) > QUERY_MAX_CHARS or len(text) > len(bounded))
 
 

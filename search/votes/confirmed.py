@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from graph.constants import DAY_US
 from graph.match_graph import Fold
 from indexer.vectors import inner_products
+from search.votes.columns import Column
 from search.votes.log_score import Asked, AskedWord, log_part
 from search.votes.searches import Searches
 from search.votes.voices import Spoken, Voices, spoken_of
 
 _Floats = NDArray[np.float64]
-_MOST_WORDS = 1_000
-"""Who said a word is kept for so many words at most."""
 
 
 class Confirmed:
@@ -35,13 +34,13 @@ class Confirmed:
         self._numbers, self._own = numbers, np.ascontiguousarray(own, np.float32)
         self.searches = Searches([], np.zeros((0, own.shape[1]), np.float32))
         self._fold = Fold()
-        self._voices = Voices(len(numbers))
+        self._voices = self._no_voices()
         self._day_us = -1
         self._newest_us = 0
         self._touched: set[str] = set()
-        self._said_by: dict[str, tuple[Voices, tuple[int, int], NDArray[np.int64]]] = {}
         self._means: tuple[int, NDArray[np.float32], _Floats, _Floats] | None = None
         self._known: tuple[Voices, tuple[int, int], NDArray[np.int64], _Floats] | None = None
+        self._places = Column(np.int64)
 
     def load(self, fold: Fold, intents: Sequence[str], vectors: NDArray[np.float32]) -> None:
         """Take a whole fold and its intents, vectors float32 (intents, dimension), sorted by id, as they are."""
@@ -50,8 +49,11 @@ class Confirmed:
         self.searches.hear((resolve("intent", i), text, resolve("actor", actor)) for i, text, actor in fold.queries)
         self._fold, self._day_us = fold, -1
         self._means = self._known = None
-        self._said_by.clear()
+        self._places = Column(np.int64)
         self._touched.clear()
+
+    def _no_voices(self) -> Voices:
+        return Voices(len(self._numbers), self.searches.pairs)
 
     def touch(self, artifact: str, time_us: int) -> None:
         """Weigh an artifact's outcomes anew before the next search: one came in, of this time."""
@@ -83,7 +85,7 @@ class Confirmed:
             voted = [artifact for artifact in self._fold.voted_on() if artifact in self._numbers]
             times = [vote.time_us for artifact in voted for vote in self._fold.votes_on(artifact)]
             self._newest_us = max(times, default=0)
-            self._voices = self._weighed(Voices(len(self._numbers)), voted, max(as_of_us, self._newest_us), end_of_day)
+            self._voices = self._weighed(self._no_voices(), voted, max(as_of_us, self._newest_us), end_of_day)
             self._day_us = end_of_day
         elif self._touched:
             voted = [artifact for artifact in self._touched if artifact in self._numbers]
@@ -92,7 +94,7 @@ class Confirmed:
         if as_of_us >= self._newest_us:
             return self._voices
         voted = [artifact for artifact in self._fold.voted_on() if artifact in self._numbers]
-        return self._weighed(Voices(len(self._numbers)), voted, as_of_us, end_of_day)
+        return self._weighed(self._no_voices(), voted, as_of_us, end_of_day)
 
     def _weighed(self, voices: Voices, artifacts: Sequence[str], until_us: int, end_of_day_us: int) -> Voices:
         voices.replace({self._numbers[a]: self._spoken(a, until_us, end_of_day_us) for a in artifacts})
@@ -120,23 +122,10 @@ class Confirmed:
         )  # fmt: skip
 
     def _said(self, voices: Voices, stem: str) -> NDArray[np.int64]:
-        """The places of the voices whose actors used a word in their intent; kept until something changes."""
-        spoken = self.searches.said(stem)
-        kept = self._said_by.get(stem)
-        if kept is not None and kept[0] is voices and kept[1][1] == voices.version:
-            new = islice(reversed(spoken), len(spoken) - kept[1][0])
-            if any(pair in voices.pairs for pair in new):
-                kept = None
-        else:
-            kept = None
-        if kept is None:
-            said = np.zeros(len(voices.pairs), np.bool_)
-            said[[voices.pairs[pair] for pair in spoken if pair in voices.pairs]] = True
-            if len(self._said_by) >= _MOST_WORDS:
-                self._said_by.clear()
-            kept = (voices, (0, voices.version), np.flatnonzero(said[voices.pair]))
-        self._said_by[stem] = (voices, (len(spoken), voices.version), kept[2])
-        return kept[2]
+        """The places of the voices whose actors used a word in their intent."""
+        said = np.zeros(len(self.searches.pairs), np.bool_)
+        said[self.searches.said(stem)] = True
+        return np.flatnonzero(said[voices.pair])
 
     def _mean(self) -> tuple[NDArray[np.float32], _Floats, _Floats]:
         """The mean search, and its inner products with searches and with artifacts."""
@@ -155,9 +144,17 @@ class Confirmed:
         """The place of each voice's search, and its inner product with the artifact's vector, mean search taken off."""
         state, known = (voices.version, self.searches.version), self._known
         if known is None or known[0] is not voices or known[1] != state:
-            search = self.searches.places(intent for intent, _ in voices.pairs)[voices.pair]
+            search = self._searches_of_pairs()[voices.pair]
             known = self._known = (voices, state, search, voices.own - self._mean()[2][voices.artifact])
         return known[2], known[3]
+
+    def _searches_of_pairs(self) -> NDArray[np.int64]:
+        """The place of the search of each (intent, actor), int64 (pairs,); only those of new pairs are looked up."""
+        pairs = self.searches.pairs
+        new = list(islice(reversed(pairs), len(pairs) - len(self._places)))
+        for place in self.searches.places(intent for intent, _ in reversed(new)):
+            self._places.append(place)
+        return self._places.values
 
 
 def _positive(values: _Floats | float) -> _Floats | float:

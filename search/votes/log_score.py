@@ -95,7 +95,7 @@ def confirmed_ramp(confirmations: _Floats) -> _Floats:
 
 
 def turn_part(voices: Voices, turned: _Floats, weight: _Floats) -> _Floats:
-    """Σ weight · (turn, less `TURN_LEAST`, capped in size) · `TURN_WEIGHT` / (voters + `LOG_SHRINK`), per heard artifact.
+    """Σ weight · (turn, less `TURN_LEAST`, capped in size) · `TURN_WEIGHT` / (voters + `LOG_SHRINK`), by artifact.
 
     The first order of turning an artifact's vector towards its confirmed searches (Rocchio 1971), with the shrink by
     actors in the place of the mean.

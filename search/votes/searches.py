@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from graph.constants import MEAN_SEARCHES, SHRINK_ACTORS
 from indexer.lexical import stems_of, tokenize
+from search.votes.columns import Column
 from search.votes.intents import KnownIntents
 
 _EXACT = float(2**24)
@@ -24,12 +25,16 @@ class Searches(KnownIntents):
     ----------
     version : int
         Another one whenever the mean is another.
+    pairs : mapping
+        The number of each (intent, actor) who searched, or spoke, in the order they were met.
     """
 
     def __init__(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
         self.version = 0
         self._words: dict[str, set[str]] = {}
-        self._said: dict[str, dict[tuple[str, str], None]] = {}
+        self.pairs: dict[tuple[str, str], int] = {}
+        self._said: dict[str, Column] = {}
+        self._heard: set[tuple[int, str]] = set()
         self._stems: dict[str, frozenset[str]] = {}
         self._limit, self._counted = 2**32, 0
         self._sum: NDArray[np.int64] = np.zeros(vectors.shape[1], np.int64)
@@ -65,9 +70,12 @@ class Searches(KnownIntents):
         given = [query for query in queries if query[0] in self]
         self._tokenize({text for _, text, _ in given})
         for intent, text, actor in given:
-            for word in self._stems[text]:
-                self._words.setdefault(word, set()).add(intent)
-                self._said.setdefault(word, {})[intent, actor] = None
+            pair = self.pairs.setdefault((intent, actor), len(self.pairs))
+            if (pair, text) not in self._heard:
+                self._heard.add((pair, text))
+                for word in self._stems[text]:
+                    self._words.setdefault(word, set()).add(intent)
+                    self._said.setdefault(word, Column(np.int64)).append(pair)
 
     def _tokenize(self, texts: set[str]) -> None:
         new = sorted(text for text in texts if text not in self._stems)
@@ -89,6 +97,6 @@ class Searches(KnownIntents):
         total = math.fsum(rarity.values())
         return [(s, rarity[s] / total, having[s] / (count + SHRINK_ACTORS)) for s in stems if having[s]]
 
-    def said(self, stem: str) -> dict[tuple[str, str], None]:
-        """The (intent, actor) whose queries have a word, the newest last."""
-        return self._said.get(stem, {})
+    def said(self, stem: str) -> NDArray[np.int64]:
+        """The numbers of the pairs whose queries have a word, int64; one may be there twice."""
+        return self._said[stem].values if stem in self._said else np.zeros(0, np.int64)

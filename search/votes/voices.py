@@ -29,6 +29,13 @@ class Spoken:
 class Voices:
     """The voices on the artifacts of an index, sorted by (artifact, intent, actor): one row each.
 
+    Parameters
+    ----------
+    count : int
+        How many artifacts the index has.
+    pairs : mapping
+        The number of each (intent, actor); those that are missing are added.
+
     Attributes
     ----------
     artifact, pair, actor : ndarray
@@ -41,8 +48,6 @@ class Voices:
         Shape (voices,), float64; per actor and artifact the sizes add up to at most 1.
     own : ndarray
         Shape (voices,), float64: cosine of the artifact's own vector and its intent's.
-    pairs : mapping
-        The number of each (intent, actor), in the order they were met.
     voters, confirmations : ndarray
         Shape (heard,), float64: distinct actors of each, and the sum of `agreed`.
     total : float
@@ -51,10 +56,9 @@ class Voices:
         Another one after every change.
     """
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, count: int, pairs: dict[tuple[str, str], int]) -> None:
+        self.count, self.pairs = count, pairs
         self.version = 0
-        self.pairs: dict[tuple[str, str], int] = {}
         self._actors: dict[str, int] = {}
         self._starts = np.zeros(count + 1, np.int64)
         self.artifact = self.pair = self.actor = self._first = np.zeros(0, np.int64)
