@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from graph.constants import DAY_US
 from graph.explain import Crowd
+from graph.match_graph import SELECTING
 from graph.vote_columns import VoteColumns, WeighedColumns, exact_sums, run_starts
-from graph.weights import SELECTING, SuccessRate, exact_sum, success_of
+from graph.weights import SuccessRate, exact_sum, success_of
 
 
 def signed_sum(weights: NDArray[np.float64], sign: int) -> float:

@@ -138,7 +138,7 @@ JOB_LEAST_AGREEMENT: Final = 0.1
 DIVERSITY_WEIGHT: Final = 0.1
 """In something different, a result loses this · its largest cosine to a result above it."""
 SCORES_FRESH_US: Final = 3_600_000_000
-"""Scores are computed anew when something that they depend on changes; their decay is at most this far behind (µs)."""
+"""Ranks of search results follow every change at once; their decay is at most this far behind (µs)."""
 QUERY_MAX_CHARS: Final = 2_000
 """A longer query is cut here, and the answer says so."""
 LIMIT_MAX: Final = 100

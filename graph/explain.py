@@ -123,20 +123,29 @@ def by_strength(path: PathSum) -> tuple[float, int, str, str]:
 def find_crowd(walks: Walks, artifact: str) -> Crowd:
     """Who stands behind the votes on an artifact, by id."""
     votes, tried = walks.votes.get(artifact, ()), walks.artifacts_of_actors
+    only_here = sum(tried[actor] == 1 for actor in {each.vote.actor for each in votes})
+    return describe_crowd(votes, only_here, len(tried), walks.actors_of_one_artifact)
+
+
+def describe_crowd(votes: Sequence[WeighedVote], only_here: int, actors: int, of_one_artifact: int) -> Crowd:
+    """Who stands behind the votes on an artifact.
+
+    `only_here` of its voters have no vote on anything else; `actors` have any vote at all, `of_one_artifact` of these
+    on one artifact alone.
+    """
     first: dict[str, int] = {}
     sizes: dict[str, list[float]] = {}
     for weighed in votes:
         actor = weighed.vote.actor
         first[actor] = min(weighed.vote.time_us // DAY_US, first.get(actor, weighed.vote.time_us // DAY_US))
         sizes.setdefault(actor, []).append(abs(weighed.weight))
-    only_here = sum(tried[actor] == 1 for actor in first)
-    elsewhere = len(tried) - only_here
+    elsewhere = actors - only_here
     days = Counter(first.values())
     day, most = min(days.items(), key=lambda pair: (-pair[1], pair[0]), default=(None, 0))
     totals = [exact_sum(each) for each in sizes.values()]
     return Crowd(
         voters=len(first), only_here=only_here,
-        only_here_elsewhere=(walks.actors_of_one_artifact - only_here) / elsewhere if elsewhere else None,
+        only_here_elsewhere=(of_one_artifact - only_here) / elsewhere if elsewhere else None,
         busiest_day=None if day is None else day * DAY_US, busiest_day_voters=most,
         largest_actor_share=max(totals) / exact_sum(totals) if exact_sum(totals) > 0 else 0.0,
     )  # fmt: skip

@@ -54,3 +54,17 @@ def personalised_pagerank(
         if moved < PAGERANK_TOLERANCE:
             break
     return rank
+
+
+def artifact_pagerank(flow: float, flow_of_all: float) -> float:
+    """PageRank of an artifact in the match graph, from the outcome weight that goes through it and through all.
+
+    Walks begin at intents in proportion to the weights that they follow, so each kind of node shares its part of all
+    PageRank in proportion to its weight. With the damping d, let x be the part of the intents: d·x is that of the
+    capabilities, d²·x that of the artifacts, from where d³·x comes back to the intents beside the 1 - d that begin
+    anew. So x = (1 - d) / (1 - d³), and an artifact has d²·x · flow / flow of all; 0 while nothing flows.
+    """
+    if flow_of_all <= 0.0:
+        return 0.0
+    d = PAGERANK_DAMPING
+    return d * d * (1.0 - d) / (1.0 - d**3) * flow / flow_of_all

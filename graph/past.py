@@ -10,14 +10,20 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from graph.artifacts import Artifact, Signals, Weights
-from graph.attempts import decide
 from graph.claims import Claim, Evidence
 from graph.events import CatalogueEvent
 from graph.match_graph import Fold
-from graph.score_inputs import Known, ScoreInput, decided_claims, join_inputs, shared_capabilities
+from graph.score_inputs import (
+    Known,
+    ScoreInput,
+    decided_claims,
+    join_inputs,
+    newest_evidence,
+    shared_capabilities,
+)
 from graph.store.bulk_fold import read_payload
 from graph.store.catalogue import artifacts_by_id, claims_of
-from graph.store.evidence import all_evidence
+from graph.store.evidence import all_evidence, deciding_among
 from graph.store.log import is_throw_away, read_events, read_votes
 from graph.store.tables import ARTIFACTS, EVENTS
 from graph.walks import walk_votes
@@ -63,7 +69,7 @@ class Past:
         claims = [c for c in self.claims if c.artifact in entries and c.id in stated.get(c.artifact, (c.id,))]
         artifacts = [entries[id_] for id_ in sorted(entries)]
         shared = shared_capabilities(_assigned(events), artifacts, self.fold.same.survivors("capability"))
-        return Known(artifacts, decided_claims(claims, _deciding(evidence)), _newest(evidence), shared)
+        return Known(artifacts, decided_claims(claims, deciding_among(evidence)), newest_evidence(evidence), shared)
 
     def _entries(self, events: Iterable[CatalogueEvent]) -> tuple[dict[str, Artifact], dict[str, frozenset[str]]]:
         """Entries by artifact id, and the claims that each stated, where events say so."""
@@ -134,20 +140,3 @@ def _assigned(events: Iterable[CatalogueEvent]) -> dict[tuple[str, str], str]:
         elif event.action == "capability_unassigned":
             found.pop(place, None)
     return found
-
-
-def _deciding(evidence: Iterable[Evidence]) -> dict[str, Evidence]:
-    attempts: dict[str, list[Evidence]] = {}
-    for record in evidence:
-        if record.claim is not None:
-            attempts.setdefault(record.claim, []).append(record)
-    decided = {claim: decide(records) for claim, records in attempts.items()}
-    return {claim: record for claim, record in decided.items() if record is not None}
-
-
-def _newest(evidence: Iterable[Evidence]) -> dict[str, int]:
-    newest: dict[str, int] = {}
-    for record in evidence:
-        if record.verdict not in ("unverifiable", "error"):
-            newest[record.artifact] = max(record.time_us, newest.get(record.artifact, 0))
-    return newest

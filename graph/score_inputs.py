@@ -13,13 +13,12 @@ from sqlalchemy import Connection, func, select
 
 from graph.artifacts import Artifact, slug_of
 from graph.claims import Claim, Evidence, Tier
-from graph.store.catalogue import CATALOGUE_CHANGED, all_artifacts, assignments, stated_claims
-from graph.store.database import read_meta
-from graph.store.evidence import count_evidence, deciding_evidence
-from graph.store.log import VOTES_CHANGED, read_identities, read_votes
-from graph.store.tables import EVIDENCE, FOLD_TIMES
+from graph.store.catalogue import all_artifacts, assignments, stated_claims, stated_claims_of
+from graph.store.evidence import all_evidence, deciding_among, deciding_evidence
+from graph.store.log import read_identities, read_votes
+from graph.store.tables import EVIDENCE
 from graph.walks import Node, Walks, walk_votes
-from graph.weights import selecting_actors
+from graph.weights import WeighedVote, selecting_actors
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -61,14 +60,16 @@ class ScoreInput:
 
 def score_inputs(connection: Connection, as_of_us: int) -> list[ScoreInput]:
     """The score inputs of all artifacts that are not retired, sorted by id, as of a moment."""
-    return score_inputs_and_walks(connection, as_of_us)[0]
-
-
-def score_inputs_and_walks(connection: Connection, as_of_us: int) -> tuple[list[ScoreInput], Walks]:
-    """The score inputs as of a moment, and the weighed votes on everything behind them."""
     fold = read_votes(connection)
-    walks = walk_votes(fold, as_of_us)
-    return join_inputs(read_known(connection, as_of_us), walks, fold.times), walks
+    return join_inputs(read_known(connection, as_of_us), walk_votes(fold, as_of_us), fold.times)
+
+
+def read_decided(connection: Connection, artifact: str, as_of_us: int) -> tuple[tuple[Decided, ...], int | None]:
+    """The decided claims of one artifact, and the moment of its newest evidence, as of a moment."""
+    records = list(all_evidence(connection, artifact))
+    decided = decided_claims(stated_claims_of(connection, [artifact]), deciding_among(records))
+    newest = newest_evidence(record for record in records if record.time_us <= as_of_us)
+    return tuple(decided.get(artifact, ())), newest.get(artifact)
 
 
 def read_known(connection: Connection, as_of_us: int) -> Known:
@@ -95,22 +96,31 @@ def join_inputs(known: Known, walks: Walks, times: Mapping[str, int]) -> list[Sc
     """The score inputs of the known artifacts, in their order, from outcomes and times matched by artifact id."""
     derivatives = count_derivatives(known.artifacts)
     return [
-        ScoreInput(
-            artifact=artifact.id, type=artifact.type,
-            downloads=artifact.signals.downloads, likes=artifact.signals.likes, stars=artifact.signals.stars,
-            times_matched=times.get(artifact.id, 0),
-            selecting_actors=selecting_actors(walks.votes.get(artifact.id, ())),
-            voters=walks.voters(artifact.id),
-            pagerank=walks.ranks.get(Node("artifact", artifact.id), 0.0),
-            flow=walks.flows.get(artifact.id, 0.0),
-            decided=tuple(known.decided.get(artifact.id, ())), formats=len(set(artifact.formats)),
-            libraries=1 if artifact.library else 0, derivatives=derivatives[artifact.id],
-            shared_capabilities=known.shared.get(artifact.id, 0),
-            has_files=bool(artifact.formats or artifact.weights.path), has_card=artifact.has_card,
-            released_us=date_us(artifact.released), evidence_us=known.newest_evidence.get(artifact.id),
+        score_input(
+            artifact, walks.votes.get(artifact.id, ()), times_matched=times.get(artifact.id, 0),
+            pagerank=walks.ranks.get(Node("artifact", artifact.id), 0.0), flow=walks.flows.get(artifact.id, 0.0),
+            decided=known.decided.get(artifact.id, ()), evidence_us=known.newest_evidence.get(artifact.id),
+            derivatives=derivatives[artifact.id], shared_capabilities=known.shared.get(artifact.id, 0),
         )
         for artifact in known.artifacts
     ]  # fmt: skip
+
+
+def score_input(
+    artifact: Artifact, votes: Sequence[WeighedVote], *, times_matched: int, pagerank: float, flow: float,
+    decided: Sequence[Decided], evidence_us: int | None, derivatives: int, shared_capabilities: int,
+) -> ScoreInput:  # fmt: skip
+    """The score input of an artifact from its entry, the votes on it, and what depends on others too."""
+    return ScoreInput(
+        artifact=artifact.id, type=artifact.type,
+        downloads=artifact.signals.downloads, likes=artifact.signals.likes, stars=artifact.signals.stars,
+        times_matched=times_matched, selecting_actors=selecting_actors(votes),
+        voters=len({weighed.vote.actor for weighed in votes}), pagerank=pagerank, flow=flow,
+        decided=tuple(decided), formats=len(set(artifact.formats)),
+        libraries=1 if artifact.library else 0, derivatives=derivatives, shared_capabilities=shared_capabilities,
+        has_files=bool(artifact.formats or artifact.weights.path), has_card=artifact.has_card,
+        released_us=date_us(artifact.released), evidence_us=evidence_us,
+    )  # fmt: skip
 
 
 def score_facts(artifact: Artifact) -> dict[str, Any]:
@@ -122,16 +132,6 @@ def score_facts(artifact: Artifact) -> dict[str, Any]:
         **facts, "signals": artifact.signals.model_dump(exclude_none=True), "has_files": bool(artifact.weights.path),
         "claims": sorted(claim.id for claim in artifact.claims),
     }  # fmt: skip
-
-
-def score_stamp(connection: Connection) -> tuple[str | None, str | None, int, int]:
-    """What differs when scores may differ for another reason than time: votes, catalogue, deliveries, evidence.
-
-    Cheap beside reading the inputs. A search changes it only where it delivers an artifact for the first time.
-    """
-    delivered = int(connection.execute(select(func.count()).select_from(FOLD_TIMES)).scalar_one())
-    changed = (read_meta(connection, VOTES_CHANGED), read_meta(connection, CATALOGUE_CHANGED))
-    return (*changed, delivered, count_evidence(connection))
 
 
 def decided_claims(claims: Iterable[Claim], deciding: Mapping[str, Evidence]) -> dict[str, list[Decided]]:
@@ -174,6 +174,15 @@ def count_derivatives(artifacts: Iterable[Artifact]) -> Counter[str]:
             if base is not None and base != artifact.id:
                 found[base] += 1
     return found
+
+
+def newest_evidence(evidence: Iterable[Evidence]) -> dict[str, int]:
+    """Time of the newest of some records that found something out, by artifact."""
+    newest: dict[str, int] = {}
+    for record in evidence:
+        if record.verdict not in ("unverifiable", "error"):
+            newest[record.artifact] = max(record.time_us, newest.get(record.artifact, 0))
+    return newest
 
 
 def _newest_evidence(connection: Connection, as_of_us: int) -> dict[str, int]:

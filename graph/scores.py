@@ -81,19 +81,22 @@ def score_all(inputs: Sequence[ScoreInput], as_of_us: int) -> dict[str, Score]:
     as_of_us : int
         The moment at which ages are taken, microseconds since 1970 UTC.
     """
-    scales = _Scales(inputs)
-    values: dict[str, dict[str, Value]] = {
-        each.artifact: {
-            "adoption": _adoption(each, scales), "quality": _quality(each), "ecosystem": _ecosystem(each),
-            "match_graph": _match_graph(each, scales), "freshness": _freshness(each, as_of_us),
-        }
-        for each in inputs
-    }  # fmt: skip
+    scales = scales_of(inputs)
+    values = {each.artifact: component_values(each, scales, as_of_us) for each in inputs}
     priors = _priors(inputs, values)
-    return {each.artifact: _score(each, values[each.artifact], priors) for each in inputs}
+    return {each.artifact: score_with(each, values[each.artifact], priors) for each in inputs}
 
 
-def _score(given: ScoreInput, values: Mapping[str, Value], priors: Mapping[tuple[str, str], float]) -> Score:
+def component_values(given: ScoreInput, scales: Scales, as_of_us: int) -> dict[str, Value]:
+    """The value of each component, None where unknown, and the inputs behind it."""
+    return {
+        "adoption": _adoption(given, scales), "quality": _quality(given), "ecosystem": _ecosystem(given),
+        "match_graph": _match_graph(given, scales), "freshness": _freshness(given, as_of_us),
+    }  # fmt: skip
+
+
+def score_with(given: ScoreInput, values: Mapping[str, Value], priors: Mapping[tuple[str, str], float]) -> Score:
+    """The score that component values give; unknown ones count as the prior of the artifact's (type, component)."""
     components = {}
     for name, weight in RANK_WEIGHTS.items():
         value, detail = values[name]
@@ -114,21 +117,26 @@ def _priors(inputs: Sequence[ScoreInput], values: Mapping[str, Mapping[str, Valu
     return {key: median(each) if each else RANK_PRIOR for key, each in known.items()}
 
 
-class _Scales:
-    """What a count is measured against: log1p of its type's 95th percentile, but at least of `ADOPTION_FLOOR`."""
+@dataclass(frozen=True)
+class Scales:
+    """What counts are measured against: by (type, name of the count), the 95th percentile of its known values."""
 
-    def __init__(self, inputs: Sequence[ScoreInput]) -> None:
-        counts: dict[tuple[str, str], list[float]] = {}
-        for each in inputs:
-            for name, count in {**adoption_counts(each), "flow": each.flow if each.voters else None}.items():
-                if count is not None:
-                    counts.setdefault((each.type, name), []).append(count)
-        self._tops = {key: float(np.percentile(known, ADOPTION_PERCENTILE)) for key, known in counts.items()}
+    tops: Mapping[tuple[str, str], float]
 
     def share(self, type_: str, name: str, count: float) -> float:
-        """A count on the log scale of its type, 0 to 1."""
-        top = max(ADOPTION_FLOOR, self._tops.get((type_, name), 0.0))
+        """A count on the log scale of its type, 0 to 1; a percentile below `ADOPTION_FLOOR` counts as that."""
+        top = max(ADOPTION_FLOOR, self.tops.get((type_, name), 0.0))
         return min(1.0, math.log1p(count) / math.log1p(top))
+
+
+def scales_of(inputs: Sequence[ScoreInput]) -> Scales:
+    """The scales of the types of these artifacts."""
+    counts: dict[tuple[str, str], list[float]] = {}
+    for each in inputs:
+        for name, count in {**adoption_counts(each), "flow": each.flow if each.voters else None}.items():
+            if count is not None:
+                counts.setdefault((each.type, name), []).append(count)
+    return Scales({key: float(np.percentile(known, ADOPTION_PERCENTILE)) for key, known in counts.items()})
 
 
 def adoption_counts(given: ScoreInput) -> dict[str, float | None]:
@@ -138,7 +146,7 @@ def adoption_counts(given: ScoreInput) -> dict[str, float | None]:
     return dict(zip(ADOPTION_PARTS, counts, strict=True))
 
 
-def _adoption(given: ScoreInput, scales: _Scales) -> Value:
+def _adoption(given: ScoreInput, scales: Scales) -> Value:
     counts = adoption_counts(given)
     shares = {name: scales.share(given.type, name, n) for name, n in counts.items() if n is not None}
     detail: Detail = {"times_matched": given.times_matched, **counts}
@@ -146,11 +154,9 @@ def _adoption(given: ScoreInput, scales: _Scales) -> Value:
     return (exact_sum(shares.values()) / len(shares) if shares else None), detail
 
 
-def fixed_components(given: ScoreInput, as_of_us: int) -> dict[str, float | None]:
-    """The components that no search changes: quality, ecosystem, freshness; None is unknown."""
-    return {
-        "quality": _quality(given)[0], "ecosystem": _ecosystem(given)[0], "freshness": _freshness(given, as_of_us)[0]
-    }  # fmt: skip
+def fixed_components(given: ScoreInput) -> tuple[float | None, float | None]:
+    """The components that neither a search nor time changes: quality and ecosystem; None is unknown."""
+    return _quality(given)[0], _ecosystem(given)[0]
 
 
 def _quality(given: ScoreInput) -> Value:
@@ -194,7 +200,7 @@ def _ecosystem(given: ScoreInput) -> Value:
     return (1.0 - math.exp(-counted / ECOSYSTEM_SCALE) if known else None), detail
 
 
-def _match_graph(given: ScoreInput, scales: _Scales) -> Value:
+def _match_graph(given: ScoreInput, scales: Scales) -> Value:
     detail: Detail = {"voters": given.voters, "flow": given.flow, "pagerank": given.pagerank}
     if not given.voters:
         return None, detail

@@ -141,6 +141,14 @@ def add_up(votes: Iterable[WeighedVote]) -> Support:
     )
 
 
+def flow_of(votes: Iterable[WeighedVote]) -> float:
+    """The outcome weight of the paths of one artifact, of each at least 0: what `Walks.flows` sends to it."""
+    paths: dict[tuple[str, str], list[WeighedVote]] = {}
+    for each in votes:
+        paths.setdefault((each.vote.intent, each.vote.uri), []).append(each)
+    return exact_sum(max(0.0, add_up(each).weight) for each in paths.values())
+
+
 def support(fold: Fold, as_of_us: int) -> dict[tuple[str, str], Support]:
     """What the votes of each intent add up to for each artifact, by (intent, artifact), sorted."""
     groups: dict[tuple[str, str], list[WeighedVote]] = {}

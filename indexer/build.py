@@ -20,6 +20,7 @@ from graph.digest import digest_of, text_digest
 from graph.errors import SnapshotError
 from graph.events import now_us
 from graph.home import Home
+from graph.kept_ranks import keep_newest
 from graph.policy import Policy
 from graph.policy_file import find_policy
 from graph.store.catalogue import all_artifacts, all_canonical, assignments, vector_key
@@ -116,6 +117,7 @@ def build(
             home, encoder, rules, artifacts, admission, rows, texts
         )  # fmt: skip
         on_progress(Progress("index", len(rows), len(rows)))
+    keep_newest(home.store)
     return BuildReport(
         snapshot=snapshot, unchanged=unchanged, artifacts=len({row.artifact for row in rows}),
         capabilities=len({(row.artifact, row.capability) for row in rows}), rows=len(rows), embedded=embedded,

@@ -7,12 +7,10 @@ from typing import Any, Final
 
 from graph.artifacts import Pricing
 from graph.errors import QueryError
-from graph.events import now_us
 from graph.home import Home
 from graph.responses import ArtifactReport, CompareResponse, CompareRow, SharedCapability
-from graph.scores import score_all, score_inputs
-from graph.store import catalogue
 from graph.taxonomy import OTHER, task_words
+from search.inspection.standings import artifact_standings
 from search.show import report_artifact
 
 COMPONENTS: Final = {
@@ -33,13 +31,11 @@ def compare_artifacts(home: Home, names: Sequence[str]) -> CompareResponse:
     """
     if not 2 <= len(names) <= 4:
         raise QueryError(f"{len(names)} artifacts: compare 2 to 4")
-    with home.store.reading() as connection:
-        artifacts = [catalogue.find_artifact(connection, name) for name in names]
+    with artifact_standings(home, names) as (connection, artifacts, standings):
         if len({artifact.id for artifact in artifacts}) < len(artifacts):
             raise QueryError("the same artifact twice: name different ones")
-        now = now_us()
-        scores = score_all(score_inputs(connection, now), now)
-        reports = [report_artifact(home, connection, artifact, scores[artifact.id]) for artifact in artifacts]
+        pairs = zip(artifacts, standings, strict=True)
+        reports = [report_artifact(home, connection, artifact, standing.score) for artifact, standing in pairs]
     shared = _shared(reports)
     of_all = (entry.uri for entry in shared if len(entry.names) == len(reports))
     same_job = any(map(_is_job, of_all)) or bool(_common_tasks(reports))

@@ -227,7 +227,7 @@ class Engine:
         """
         with self.lock, self.home.store.reading(folded=False) as connection:
             self.memory.refresh(connection)
-            self._ranks.read(self.memory.stamp, self.memory.fold)
+            self._ranks.refresh(self.memory.stamp)
         for start in range(0, len(self._artifacts), _WARM_CHUNK):
             if not is_wanted():
                 return
@@ -349,13 +349,12 @@ class Engine:
         facts = self._facts.read(
             self.home.store, self.memory.stamp, [chosen.artifacts[each.artifact] for each in chosen.page]
         )
-        ranks = self._ranks.read(self.memory.stamp, self.memory.fold)
         for scored, delivered in zip(chosen.page, event.results, strict=True):
             row, known = self.snapshot.rows[scored.row], facts[scored.artifact]
             yield Result(
                 position=delivered.position, artifact=scored.artifact, slug=known.artifact.slug,
                 name=known.artifact.name, type=known.artifact.type, capability=row.capability, uri=row.uri,
-                score=scored.score, parts=scored.parts, rank=ranks.rank(scored.artifact),
+                score=scored.score, parts=scored.parts, rank=self._ranks.rank(scored.artifact, self.memory.stamp),
                 verdicts=known.verdicts, runs=verdict_words(known.runs(row.capability)),
                 why=chosen.reasons.get(scored.artifact) or explain_match(known, row.capability, self.memory.fold),
                 token=make_token(self.home, event.id, delivered.position),

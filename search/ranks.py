@@ -5,9 +5,7 @@ from __future__ import annotations
 from graph.constants import SCORES_FRESH_US
 from graph.events import now_us
 from graph.home import Home
-from graph.match_graph import Fold
-from graph.rank_table import RankTable
-from graph.score_inputs import Known, read_known
+from graph.kept_ranks import Ranks, open_ranks
 from graph.store.stamp import Stamp
 
 
@@ -16,18 +14,26 @@ class RankCache:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._fold: Fold | None = None
-        self._as_of_us = 0
-        self._known: tuple[tuple[object, ...], Known] | None = None
-        self._table: RankTable | None = None
+        self._ranks: Ranks | None = None
+        self._seen: tuple[Stamp, int] | None = None
 
-    def read(self, stamp: Stamp, fold: Fold) -> RankTable:
-        """The ranks at a stamp, with the fold of then."""
-        now, of = now_us(), (stamp.catalogue, stamp.evidence, len(fold.same.pairs))
-        if self._known is None or self._known[0] != of:
-            with self._home.store.reading() as connection:
-                self._known, self._table = (of, read_known(connection, now)), None
-        if self._table is None or fold is not self._fold or now - self._as_of_us > SCORES_FRESH_US:
-            self._table, self._fold, self._as_of_us = RankTable(self._known[1], fold, now), fold, now
-        self._table.follow(fold, now)
-        return self._table
+    def refresh(self, stamp: Stamp) -> Ranks:
+        """The ranks at a stamp, or later."""
+        now = now_us()
+        if self._ranks is None or self._seen is None or self._seen[0] != stamp or now - self._seen[1] > SCORES_FRESH_US:
+            self._ranks, self._seen = self._at_newest(now), (stamp, now)
+        return self._ranks
+
+    def rank(self, artifact: str, stamp: Stamp) -> float | None:
+        """The rank of an artifact, 0 to 100, at a stamp or later; None where it is not ranked, or not known."""
+        now = now_us()
+        return self.refresh(stamp).table.rank(artifact, now, now - SCORES_FRESH_US)
+
+    def _at_newest(self, now: int) -> Ranks:
+        with self._home.store.reading(folded=False) as connection:
+            if self._ranks is not None and self._ranks.follow(connection, now):
+                return self._ranks
+            ranks = open_ranks(connection, now)
+        if ranks.is_worth_keeping:
+            ranks.keep(self._home.store)
+        return ranks

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import test_bulk_fold
 import test_event_log
+import test_kept_ranks
 import test_stored_nodes
 from factories import make_artifact, make_outcome, make_search
 from fake_encoder import WordEncoder
@@ -75,8 +76,10 @@ for module, names in (
                       "test_a_fold_of_an_older_version_is_made_anew_when_the_home_is_opened")),
     (test_event_log, ("test_the_digest_that_stays_of_a_forgotten_event_confirms_no_guess",)),
     (test_stored_nodes, ("test_one_node_is_that_of_the_whole_graph",
-                         "test_kept_scores_are_the_computed_ones_until_something_changes",
                          "test_explain_says_the_same_from_kept_scores_and_after_an_outcome_something_new")),
+    (test_kept_ranks, ("test_ranks_are_those_of_the_definition_whatever_happened",
+                       "test_what_was_forgotten_is_in_no_kept_rank",
+                       "test_explain_does_not_wait_to_keep_and_the_next_one_keeps")),
 ):  # fmt: skip
     for name in names:
         globals()[f"{name}_on_postgresql"] = getattr(module, name)

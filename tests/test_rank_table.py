@@ -9,8 +9,10 @@ from factories import make_artifact, make_outcome, make_search
 
 from graph.artifacts import Signals
 from graph.constants import DAY_US
+from graph.known_columns import known_columns
 from graph.match_graph import Fold
 from graph.rank_table import RankTable
+from graph.rank_votes import RankVotes
 from graph.score_inputs import Decided, Known, join_inputs
 from graph.scores import score_all
 from graph.walks import walk_votes
@@ -37,8 +39,19 @@ def _expected(known: Known, fold: Fold, as_of_us: int) -> dict[str, float | None
     return {artifact: score.rank for artifact, score in score_all(inputs, as_of_us).items()}
 
 
+def _table(known: Known, fold: Fold) -> RankTable:
+    table = RankTable(known_columns(known), RankVotes(NOW, len(known.artifacts)))
+    _follow(table, fold)
+    return table
+
+
+def _follow(table: RankTable, fold: Fold) -> None:
+    table.take({artifact: fold.votes_on(artifact) for artifact in fold.voted_on()}, NOW)
+    table.deliver(fold.times)
+
+
 def _agree(table: RankTable, expected: dict[str, float | None]) -> None:
-    assert {artifact: table.rank(artifact) for artifact in expected} == {
+    assert {artifact: table.rank(artifact, NOW) for artifact in expected} == {
         artifact: None if rank is None else pytest.approx(rank, abs=1e-8) for artifact, rank in expected.items()
     }
 
@@ -47,7 +60,7 @@ def _agree(table: RankTable, expected: dict[str, float | None]) -> None:
 def test_ranks_are_those_of_the_definition_after_every_event(seed: int) -> None:
     draw = random.Random(seed)
     known, fold = _known(25, draw), Fold()
-    table = RankTable(known, fold, NOW)
+    table = _table(known, fold)
     _agree(table, _expected(known, fold, NOW))
     for step in range(40):
         shown = [(f"o/m{number:03}", draw.choice(["capability://a.b.c", "capability://a.b.d"]))
@@ -57,28 +70,28 @@ def test_ranks_are_those_of_the_definition_after_every_event(seed: int) -> None:
         for artifact, _ in draw.sample(shown, draw.randrange(3)):
             outcome = make_outcome(search, artifact, draw.choice(KINDS), time_us=NOW - draw.randrange(400 * DAY_US))
             fold.apply(outcome, count_synthetic=False)
-        table.follow(fold, NOW)
+        _follow(table, fold)
         if step % 5 == 0 or step == 39:
             _agree(table, _expected(known, fold, NOW))
     ranks = {rank for rank in _expected(known, fold, NOW).values() if rank is not None}
     assert len(ranks) > 15  # something to be told apart
-    _agree(RankTable(known, fold, NOW), _expected(known, fold, NOW))
+    _agree(_table(known, fold), _expected(known, fold, NOW))
 
 
 def test_nobody_known_and_nobody_there() -> None:
-    assert RankTable(Known([], {}, {}, {}), Fold(), NOW).rank("o/m001") is None
+    assert _table(Known([], {}, {}, {}), Fold()).rank("o/m001", NOW) is None
     bare = Known([make_artifact("o/bare")], {}, {}, {})
-    assert RankTable(bare, Fold(), NOW).rank("o/bare") is None
+    assert _table(bare, Fold()).rank("o/bare", NOW) is None
     assert _expected(bare, Fold(), NOW) == {"o/bare": None}
 
 
 def test_what_is_decided_is_not_asked_again() -> None:
     known, fold = _known(10, random.Random(3)), Fold()
-    table = RankTable(known, fold, NOW)
-    before = [table.rank(f"o/m{number:03}") for number in range(10)]
+    table = _table(known, fold)
+    before = [table.rank(f"o/m{number:03}", NOW) for number in range(10)]
     search = make_search(["o/m009"], actor="u")
     for event in (search, make_outcome(search, "o/m009", "success")):
         fold.apply(event, count_synthetic=False)
-    assert [table.rank(f"o/m{number:03}") for number in range(10)] == before  # not followed yet
-    table.follow(fold, NOW)
-    assert table.rank("o/m009") != before[9]
+    assert [table.rank(f"o/m{number:03}", NOW) for number in range(10)] == before  # not followed yet
+    _follow(table, fold)
+    assert table.rank("o/m009", NOW) != before[9]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from factories import DAY_0_US, make_artifact, make_evidence, make_outcome, make_search
-from sqlalchemy import Connection
 
 from graph.artifacts import Capability, Pricing, Signals
 from graph.claims import Claim
-from graph.events import CatalogueEvent, Tombstone
+from graph.events import CatalogueEvent
 from graph.home import Home
-from graph.score_inputs import Decided, count_derivatives, date_us, score_inputs, score_stamp
+from graph.score_inputs import Decided, count_derivatives, date_us, score_inputs
 from graph.store import catalogue, log
 from graph.store.evidence import append_evidence
 
@@ -97,25 +94,3 @@ def test_dates(text: str, expected: str) -> None:
 @pytest.mark.parametrize("text", [None, "", "soon", "2024-13", "99999", "May 2024"])
 def test_what_is_no_date_is_unknown(text: str | None) -> None:
     assert date_us(text) is None
-
-
-def test_the_stamp_differs_when_scores_may_and_not_with_every_search(home: Home) -> None:
-    search = make_search(["ann/a"])
-    stamps = []
-
-    def note(change: Callable[[Connection], object]) -> bool:
-        with home.store.writing() as connection:
-            change(connection)
-            stamps.append(score_stamp(connection))
-        return stamps[-1] not in stamps[:-1]
-
-    assert note(lambda c: catalogue.save_artifacts(c, [make_artifact("ann/a")]))
-    assert note(lambda c: log.append_events(c, [search]))  # delivered for the first time
-    assert not note(lambda c: log.append_events(c, [make_search(["ann/a"])]))
-    assert note(lambda c: log.append_events(c, [make_outcome(search, "ann/a", "click")]))
-    assert note(lambda c: log.append_events(c, [make_outcome(search, "ann/a", "success")]))
-    assert not note(lambda c: log.append_events(c, [make_outcome(search, "ann/a", "select")]))  # weaker: no change
-    assert note(lambda c: append_evidence(c, [make_evidence("ann/a")]))
-    assert note(lambda c: catalogue.save_artifacts(c, [make_artifact("ann/a", has_card=True)]))
-    assert not note(lambda c: catalogue.save_artifacts(c, [make_artifact("ann/a", has_card=True)]))
-    assert note(lambda c: log.erase_events(c, Tombstone(id="ts", time_us=NOW, erased=(search.id,), reason="asked")))

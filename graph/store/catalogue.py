@@ -252,6 +252,8 @@ def save_assignments(connection: Connection, assigned: dict[tuple[str, str], str
     """Keep the URIs of capabilities."""
     rows = [{"artifact": a, "capability": c, "uri": uri} for (a, c), uri in sorted(assigned.items())]
     upsert(connection, ASSIGNMENTS, rows)
+    if rows:
+        write_meta(connection, CATALOGUE_CHANGED, f"{now_us()} {rows[-1]['uri']}")
 
 
 # Vectors and intents ------------------------------------------------------------------------------------

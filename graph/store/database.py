@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from graph.errors import StoreError
 from graph.store.tables import META
 
-REVISION: Final = "0005"
+REVISION: Final = "0006"
 """The newest migration; an older database is upgraded when opened, a newer one refused."""
 MIGRATIONS: Final = Path(__file__).resolve().parents[1] / "migrations"
 _BUSY_MS: Final = 30_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
@@ -71,8 +71,13 @@ def ever_verified(connection: Connection, since_seq: int = 0) -> frozenset[str]:
 
 def deciding_evidence(connection: Connection, artifact: str | None = None) -> dict[str, Evidence]:
     """The evidence that decides each claim, by claim id; the rule is `graph.attempts.decide`."""
+    return deciding_among(all_evidence(connection, artifact))
+
+
+def deciding_among(evidence: Iterable[Evidence]) -> dict[str, Evidence]:
+    """Of some records, in the order they were appended, those that decide each claim, by claim id."""
     attempts: dict[str, list[Evidence]] = {}
-    for record in all_evidence(connection, artifact):
+    for record in evidence:
         if record.claim is not None:
             attempts.setdefault(record.claim, []).append(record)
     decided = ((claim, decide(records)) for claim, records in attempts.items())

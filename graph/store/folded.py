@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
@@ -14,7 +15,7 @@ from graph.constants import OUTCOME_LEVEL
 from graph.identities import Identities
 from graph.match_graph import Fold, Heard, Vote
 from graph.store.bulk_fold import BulkFold
-from graph.store.database import fetch, insert_rows, place_of, upsert
+from graph.store.database import fetch, insert_rows, place_of, upsert, write_meta
 from graph.store.packed_votes import note_unpacked, replace_packed
 from graph.store.tables import (
     EVENTS,
@@ -28,9 +29,12 @@ from graph.store.tables import (
     FOLD_TABLES,
     FOLD_TIMES,
     FOLD_VOTES,
+    KEPT_RANKS,
 )
 
 STRONGEST: Final = max(OUTCOME_LEVEL.values())
+FOLDED_AT_ONCE: Final = "folded_at_once"
+"""Key of a mark that is another one whenever the folded tables were replaced as a whole."""
 _HEARD_EVERY: Final = 10_000
 OnFolded = Callable[[int], None]
 """Hears how many events were folded so far."""
@@ -170,7 +174,9 @@ def bulk_fold(
 
 
 def replace_fold(connection: Connection, folded: BulkFold) -> None:
-    """Replace the folded tables."""
+    """Replace the folded tables; what was made of those before goes."""
+    connection.execute(delete(KEPT_RANKS))
+    write_meta(connection, FOLDED_AT_ONCE, secrets.token_hex(8))
     for table in FOLD_TABLES:
         connection.execute(delete(table))
     for table, rows in folded.tables():

@@ -205,12 +205,6 @@ FOLD_VOTES = _table(
     Index("ix_fold_votes_actor_artifact", "actor", "artifact"),
     keyed=True,
 )
-KEPT_SCORES = _table(
-    "kept_scores",
-    Column("artifact", String, primary_key=True),
-    Column("document", Text, nullable=False),
-    keyed=True,
-)
 FOLD_SAME = _table(
     "fold_same",
     Column("kind", String, primary_key=True),
@@ -234,4 +228,11 @@ UNPACKED_SEARCHES = _table(
     Column("search", String, primary_key=True),
     Column("changes", BigInteger, nullable=False),
     keyed=True,
+)
+
+# Made from the folded tables, the catalogue and the evidence, so that ranks need not be computed anew ------
+KEPT_RANKS = _table(
+    "kept_ranks",
+    Column("name", String, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
 )

@@ -27,16 +27,17 @@ from graph.graph_responses import (
     WalkReport,
 )
 from graph.home import Home
+from graph.kept_ranks import keep_newest
 from graph.responses import GraphStats
 from graph.statistics import MatchGraph, Neighbour, Node, read_match_graph
 from graph.store import log
 from graph.store.evidence import check_evidence_chain
 from graph.store.packed_votes import Packing, keep_packing
-from graph.stored_nodes import is_node, read_explanation, read_page
+from graph.stored_nodes import read_explanation, read_page
 from graph.weights import add_up, success_rate
 from search.inspection.node_names import find_node, intent_queries, labels, named
 from search.inspection.standings import artifact_standing
-from search.show import distinct_actors, report_components, times_matched
+from search.show import distinct_actors, report_components
 
 _MOST_QUERIES: Final = 10
 _MOST_INSTEAD: Final = 10
@@ -147,9 +148,9 @@ def explain_rank(home: Home, name: str, limit: int | None = None) -> dict[str, A
     """
     with artifact_standing(home, name) as (connection, artifact, standing):
         node, score = Node("artifact", artifact.id), standing.score
+        inputs, times = score.components["match_graph"].detail, score.components["adoption"].detail["times_matched"]
         walk, packing = None, None
-        if is_node(connection, node, standing.as_of_us):
-            inputs = score.components["match_graph"].detail
+        if times or inputs["voters"]:  # the match graph has a node for it
             walk, packing = read_explanation(
                 connection, node, standing.as_of_us, limit, pagerank=float(inputs["pagerank"] or 0.0),
                 flow=float(inputs["flow"] or 0.0), crowd=standing.crowd,
@@ -157,8 +158,7 @@ def explain_rank(home: Home, name: str, limit: int | None = None) -> dict[str, A
         answer = RankExplanation(
             artifact=artifact.id, slug=artifact.slug, as_of_us=standing.as_of_us, rank=score.rank,
             known_weight=score.known_weight, components=report_components(score),
-            times_matched=times_matched(connection, artifact.id),
-            distinct_actors=distinct_actors(connection, artifact.id),
+            times_matched=int(times or 0), distinct_actors=distinct_actors(connection, artifact.id),
             votes_of=0 if walk is None else walk.votes_of, votes=() if walk is None else _votes(walk),
             match_graph=None if walk is None else _walk(connection, walk),
         )  # fmt: skip
@@ -192,6 +192,7 @@ def rebuild_graph(home: Home) -> dict[str, Any]:
     """Fold the log anew and keep the result; counts of events and evidence, their chains checked."""
     with home.store.writing() as connection:
         log.rebuild(connection)
+    keep_newest(home.store)
     return check_graph(home)
 
 

@@ -1,0 +1,156 @@
+"""The rank table of a home: kept in the store, brought up to date from the events since, else computed.
+
+A rank depends on all artifacts, but through few numbers of each. These are kept. Where an outcome came since, only the
+votes on its artifact are read; where the catalogue, the evidence, merges or an erasure changed more, all is read anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
+from typing import Final
+
+from sqlalchemy import Connection, func, select
+
+from graph.errors import StoreError
+from graph.events import now_us
+from graph.identities import MERGES, Identities
+from graph.known_columns import known_columns
+from graph.match_graph import Fold, Vote
+from graph.packed_ranks import Packed, pack_table, unpack_table
+from graph.rank_table import RankTable
+from graph.rank_votes import RankVotes
+from graph.score_inputs import read_known
+from graph.store.bulk_fold import read_payload
+from graph.store.catalogue import CATALOGUE_CHANGED
+from graph.store.database import UNFOLDED, Database, fetch, read_meta, upsert
+from graph.store.folded import FOLDED_AT_ONCE, read_identities
+from graph.store.log import is_throw_away
+from graph.store.tables import EVIDENCE, FOLD_VOTES, KEPT_RANKS
+
+MOST_NEW: Final = 20_000
+"""After more new events than these everything is read anew."""
+KEEP_AFTER: Final = 32
+"""After so many new events the table is kept anew, so that who comes next has fewer to follow."""
+_NAME: Final = "ranks"
+_VOTE: Final = tuple(FOLD_VOTES.c[name] for name in Vote.__dataclass_fields__)
+_COLUMNS: Final = ", ".join(Vote.__dataclass_fields__)
+_SINCE: Final = "SELECT kind, payload FROM events WHERE seq > ? AND payload IS NOT NULL"
+_STAMP: Final = (
+    "SELECT (SELECT MAX(seq) FROM events), (SELECT MAX(seq) FROM evidence), "
+    "(SELECT value FROM meta WHERE meta.key = ?), (SELECT value FROM meta WHERE meta.key = ?)"
+)
+
+
+class Ranks:
+    """A rank table as of an event number, and what it depends on beside events."""
+
+    def __init__(self, packed: Packed, kept_seq: int | None) -> None:
+        self.table, self.seq, self._stamp, self._until_us = packed.table, packed.seq, packed.stamp, packed.until_us
+        self._kept_seq = kept_seq
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Whether it knows much more than what is kept."""
+        return self._kept_seq is None or self.seq - self._kept_seq >= KEEP_AFTER
+
+    def follow(self, connection: Connection, as_of_us: int) -> bool:
+        """Whether the table could be brought up to date; not where more changed than outcomes and deliveries."""
+        seq, *stamp = fetch(connection, _STAMP, (CATALOGUE_CHANGED, FOLDED_AT_ONCE))[0]
+        seq = int(seq or 0)
+        if tuple(stamp) != self._stamp or not 0 <= seq - self.seq <= MOST_NEW:
+            return False
+        if as_of_us < self.table.votes.base_us or (self._until_us is not None and as_of_us >= self._until_us):
+            return False
+        voted, delivered = set(self.table.pending), set[str]()
+        counts_synthetic = is_throw_away(connection)
+        for kind, payload in fetch(connection, _SINCE, (self.seq,)):
+            if kind == "tombstone" or (kind == "catalogue" and json.loads(payload)["action"] in MERGES):
+                return False
+            if kind in ("search", "outcome"):
+                event = read_payload(payload)
+                voted.update([event.artifact] if kind == "outcome" else ())
+                if not event.abstained and (counts_synthetic or not event.synthetic):
+                    delivered.update(result.artifact for result in event.results if not result.repeat)
+        delivered = self.table.not_delivered(delivered)
+        if voted or delivered:
+            same = read_identities(connection)
+            voted, delivered = ({same.resolve("artifact", each) for each in ids} for ids in (voted, delivered))
+            votes = {artifact: read_outcomes(connection, artifact, same) for artifact in sorted(voted)}
+            self.table.take(votes, as_of_us)
+            self.table.deliver(delivered)
+        self.seq = seq
+        return True
+
+    def keep(self, store: Database) -> None:
+        """Keep the table; not where another process writes just now, or the disk is full: the next one may."""
+        packed = Packed(self.table, self._stamp, self.seq, self._until_us)
+        with contextlib.suppress(StoreError):
+            data = pack_table(packed)
+            with store.writing(wait=False, folded=False) as connection:
+                _, *stamp = fetch(connection, _STAMP, (CATALOGUE_CHANGED, FOLDED_AT_ONCE))[0]
+                if stamp[-1] == self._stamp[-1]:  # an erasure since then: nothing of before comes back
+                    upsert(connection, KEPT_RANKS, [{"name": _NAME, "data": data}])
+        self._kept_seq = self.seq
+
+
+def keep_newest(store: Database) -> None:
+    """Keep the ranks of this moment, where what is kept is far behind, so that who comes next need not compute them."""
+    with store.reading() as connection:
+        ranks = open_ranks(connection, now_us())
+    if ranks.is_worth_keeping:
+        ranks.keep(store)
+
+
+def open_ranks(connection: Connection, as_of_us: int) -> Ranks:
+    """The ranks of a home at its newest event: as kept and brought up to date, else computed from everything."""
+    kept = _read_kept(connection)
+    if kept is not None and kept.follow(connection, as_of_us):
+        return kept
+    return compute_ranks(connection, as_of_us)
+
+
+def compute_ranks(connection: Connection, as_of_us: int) -> Ranks:
+    """The ranks of a home, from its catalogue, its evidence and all of its votes."""
+    seq, *stamp = fetch(connection, _STAMP, (CATALOGUE_CHANGED, FOLDED_AT_ONCE))[0]
+    later = select(func.min(EVIDENCE.c.time_us)).where(EVIDENCE.c.time_us > as_of_us)
+    known = known_columns(read_known(connection, as_of_us))
+    table = RankTable(known, RankVotes(as_of_us, len(known)))
+    table.take(dict(_all_outcomes(connection)), as_of_us)
+    table.deliver(str(artifact) for (artifact,) in fetch(connection, "SELECT artifact FROM fold_times"))
+    unfolded = read_meta(connection, UNFOLDED)
+    folded_seq = int(seq or 0) if unfolded is None else int(unfolded) - 1
+    ranks = Ranks(Packed(table, tuple(stamp), folded_seq, connection.execute(later).scalar()), None)
+    ranks.follow(connection, as_of_us)
+    return ranks
+
+
+def read_outcomes(connection: Connection, artifact: str, same: Identities) -> list[Vote]:
+    """All outcomes kept for one artifact, merges resolved."""
+    counts = Fold(same=same)
+    for row in fetch(connection, f"SELECT {_COLUMNS} FROM fold_votes WHERE artifact = ?", (artifact,)):  # noqa: S608
+        counts.add_vote(Vote(*row))
+    return counts.votes_on(artifact)
+
+
+def _all_outcomes(connection: Connection) -> Iterator[tuple[str, list[Vote]]]:
+    same = read_identities(connection)
+    query = select(*_VOTE).order_by(FOLD_VOTES.c.artifact).execution_options(yield_per=10_000)
+    for artifact, rows in groupby(connection.execute(query), attrgetter("artifact")):
+        counts = Fold(same=same)
+        for row in rows:
+            counts.add_vote(Vote(*row))
+        yield artifact, counts.votes_on(artifact)
+
+
+def _read_kept(connection: Connection) -> Ranks | None:
+    """What is kept; None where nothing is, or it is damaged or of another version."""
+    rows = fetch(connection, "SELECT data FROM kept_ranks WHERE name = ?", (_NAME,))
+    try:
+        packed = unpack_table(bytes(rows[0][0])) if rows else None
+    except StoreError:
+        return None
+    return None if packed is None else Ranks(packed, packed.seq)
