@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import Connection, func, select
@@ -20,6 +20,8 @@ from graph.store.tables import FOLD_ACTORS, FOLD_TIMES, FOLD_VOTES
 from graph.vote_columns import WeighedColumns
 from graph.walks import Node
 from graph.weights import WeighedVote, examination
+
+_IN_CHUNK: Final = 500
 
 
 def explain_hub(
@@ -65,22 +67,24 @@ def _newest(
     since_us = int(np.partition(votes.time_us, -count)[-count])
     places, level = np.flatnonzero(votes.time_us >= since_us), votes.level
     known = {(int(votes.search[p]), int(votes.actor[p]), int(level[p]), int(votes.time_us[p])): p for p in places}
-    found = []
+    numbers: dict[str, int] = {}
     for number in np.unique(votes.actor[places]).tolist():
-        actor = packed.names["actor"][number]
-        for row in _rows_since(connection, artifact, same.members("actor", actor), since_us):
-            place = known.get((search_digest(row.search), number, row.level, row.time_us))
-            if place is not None:
-                vote = Vote(
-                    row.search, artifact, actor, same.resolve("intent", row.intent),
-                    same.resolve("capability", row.uri), row.outcome, row.position, row.trust, row.time_us, row.event,
-                )  # fmt: skip
-                factors = (float(each[place]) for each in (weighed.decay, weighed.cap, weighed.weight))
-                found.append(WeighedVote(vote, OUTCOME_VALUE[vote.outcome], examination(vote.position), *factors))
+        numbers |= dict.fromkeys(same.members("actor", packed.names["actor"][number]), number)
+    found = []
+    for row in _rows_since(connection, artifact, list(numbers), since_us):
+        number = numbers[row.actor]
+        place = known.get((search_digest(row.search), number, row.level, row.time_us))
+        if place is not None:
+            vote = Vote(
+                row.search, artifact, packed.names["actor"][number], same.resolve("intent", row.intent),
+                same.resolve("capability", row.uri), row.outcome, row.position, row.trust, row.time_us, row.event,
+            )  # fmt: skip
+            factors = (float(each[place]) for each in (weighed.decay, weighed.cap, weighed.weight))
+            found.append(WeighedVote(vote, OUTCOME_VALUE[vote.outcome], examination(vote.position), *factors))
     return sorted(found, key=lambda each: (each.vote.time_us, each.vote.event))[-limit:]
 
 
 def _rows_since(connection: Connection, artifact: str, actors: Sequence[str], since_us: int) -> Iterator[Any]:
-    for actor in actors:
-        of_actor = (FOLD_VOTES.c.artifact == artifact) & (FOLD_VOTES.c.actor == actor)
-        yield from connection.execute(select(FOLD_VOTES).where(of_actor, FOLD_VOTES.c.time_us >= since_us))
+    for start in range(0, len(actors), _IN_CHUNK):
+        of_actors = (FOLD_VOTES.c.artifact == artifact) & FOLD_VOTES.c.actor.in_(actors[start : start + _IN_CHUNK])
+        yield from connection.execute(select(FOLD_VOTES).where(of_actors, FOLD_VOTES.c.time_us >= since_us))
