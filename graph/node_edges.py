@@ -45,7 +45,10 @@ class NodeEdges:
         """How many neighbours were delivered or are named by votes; `named` must tell quickly what is in it."""
         if not self._is_plain:
             return len(self.all) + sum(near not in self.all for near in named)
-        ((rows,),) = self._connection.execute(select(func.count()).select_from(self._table).where(self._at_node))
+        counted = select(func.count(), func.min(self._table.c.searches)).where(self._at_node)
+        ((rows, least),) = self._connection.execute(counted)
+        if least != 0:
+            return int(rows)
         undelivered = select(self._near).where(self._at_node, self._table.c.searches == 0)
         return int(rows) - sum(near not in named for near in self._connection.execute(undelivered).scalars())
 

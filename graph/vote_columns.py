@@ -151,6 +151,8 @@ def exact_sums(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArra
         return np.zeros(0, np.float64)
     sums = np.add.reduceat(values, starts)
     ends = np.append(starts[1:], len(values))
-    for run in np.flatnonzero(ends - starts > 2).tolist():
-        sums[run] = math.fsum(values[starts[run] : ends[run]].tolist())
+    runs = np.flatnonzero(ends - starts > 2)
+    if len(runs):
+        plain, bounds = values.tolist(), zip(starts[runs].tolist(), ends[runs].tolist(), strict=True)
+        sums[runs] = [math.fsum(plain[start:end]) for start, end in bounds]
     return sums
