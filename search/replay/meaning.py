@@ -107,9 +107,8 @@ class Intents:
 
     def keep(self, connection: Connection, times_us: Mapping[str, int]) -> int:
         """Keep the intents that were founded since the last time; how many. `times_us` says when, by intent."""
-        for intent, text in self._new.items():
-            key = catalogue.vector_key(text)
-            catalogue.save_intent(connection, intent, self._encoder, key, times_us[intent])
+        new = [(intent, catalogue.vector_key(text), times_us[intent]) for intent, text in self._new.items()]
+        catalogue.save_intents(connection, self._encoder, new)
         founded = len(self._new)
         self._new.clear()
         return founded
