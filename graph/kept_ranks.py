@@ -16,7 +16,7 @@ from typing import Final
 from sqlalchemy import Connection, func, select
 
 from graph.errors import StoreError
-from graph.events import now_us
+from graph.events import SearchEvent, now_us
 from graph.identities import MERGES, Identities
 from graph.known_columns import known_columns
 from graph.match_graph import Fold, Vote
@@ -51,6 +51,8 @@ class Ranks:
     def __init__(self, packed: Packed, kept_seq: int | None) -> None:
         self.table, self.seq, self._stamp, self._until_us = packed.table, packed.seq, packed.stamp, packed.until_us
         self._kept_seq = kept_seq
+        self.merged: frozenset[str] = frozenset()
+        """Artifacts that were merged into others; after another merge the ranks are opened anew."""
 
     @property
     def is_worth_keeping(self) -> bool:
@@ -85,6 +87,19 @@ class Ranks:
         self.seq = seq
         return True
 
+    def hear(self, search: SearchEvent, seq: int) -> bool:
+        """Whether a search, whose event has this number, was taken in without reading: it must be the next, and count.
+
+        A synthetic one, and artifacts that are merged or that the table does not know, are to be read from the store.
+        """
+        delivered = [] if search.abstained else [each.artifact for each in search.results if not each.repeat]
+        is_plain = all(self.table.is_known(artifact) and artifact not in self.merged for artifact in delivered)
+        if seq != self.seq + 1 or search.synthetic or not is_plain:
+            return False
+        self.table.deliver(delivered)
+        self.seq = seq
+        return True
+
     def keep(self, store: Database) -> None:
         """Keep the table; not where another process writes just now, or the disk is full: the next one may."""
         packed = Packed(self.table, self._stamp, self.seq, self._until_us)
@@ -108,9 +123,9 @@ def keep_newest(store: Database) -> None:
 def open_ranks(connection: Connection, as_of_us: int) -> Ranks:
     """The ranks of a home at its newest event: as kept and brought up to date, else computed from everything."""
     kept = _read_kept(connection)
-    if kept is not None and kept.follow(connection, as_of_us):
-        return kept
-    return compute_ranks(connection, as_of_us)
+    ranks = kept if kept is not None and kept.follow(connection, as_of_us) else compute_ranks(connection, as_of_us)
+    ranks.merged = frozenset(read_identities(connection).survivors("artifact"))
+    return ranks
 
 
 def compute_ranks(connection: Connection, as_of_us: int) -> Ranks:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graph.constants import ACTOR_CAP, DAY_US, HALF_LIFE_DAYS
-from graph.match_graph import Vote
+from graph.match_graph import SELECTING, Vote
 from graph.packed_names import PackedNames, pack_names
-from graph.weights import SELECTING, exact_sum, standing_votes, vote_value
+from graph.weights import exact_sum, standing_votes, vote_value
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]

@@ -235,6 +235,29 @@ def test_searches_that_are_not_folded_yet_deliver(home: Home) -> None:
     agree(home, NOW, ranks)
 
 
+def test_a_search_of_this_process_is_heard_not_read_back(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_log(home, 3)
+    with home.store.writing() as connection:
+        merge = CatalogueEvent(
+            id=new_id("ce"), time_us=NOW, action="artifact_merged", subject=NAMES[4], object=NAMES[3]
+        )
+        log.append_events(connection, [merge])
+    cache = RankCache(home)
+    with home.store.reading() as connection:
+        cache.refresh(read_stamp(connection))
+    for delivered, is_heard in (([NAMES[5]], True), ([NAMES[4]], False), ([NAMES[8]], False), ([NAMES[6]], False)):
+        search = make_search(delivered, synthetic=delivered == [NAMES[6]])
+        with home.store.writing(folded=False) as connection:
+            log.append_events(connection, [search], fold_later=True)
+            stamp = read_stamp(connection)
+        cache.hear(search, stamp)
+        with monkeypatch.context() as patched:
+            patched.setattr(RankCache, "_at_newest", lambda *_: None)
+            assert (cache.refresh(stamp) is not None) == is_heard
+        cache = cache if is_heard else RankCache(home)
+        agree(home, now_us(), cache.refresh(stamp))
+
+
 def test_what_counts_nothing_delivers_nothing(home: Home) -> None:
     with_log(home, 3)
     agree(home, NOW).keep(home.store)
