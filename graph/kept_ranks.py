@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 from collections.abc import Iterator
 from itertools import groupby
 from operator import attrgetter
@@ -104,12 +105,33 @@ class Ranks:
         """Keep the table; not where another process writes just now, or the disk is full: the next one may."""
         packed = Packed(self.table, self._stamp, self.seq, self._until_us)
         with contextlib.suppress(StoreError):
-            data = pack_table(packed)
             with store.writing(wait=False, folded=False) as connection:
                 _, *stamp = fetch(connection, _STAMP, (CATALOGUE_CHANGED, FOLDED_AT_ONCE))[0]
                 if stamp[-1] == self._stamp[-1]:  # an erasure since then: nothing of before comes back
-                    upsert(connection, KEPT_RANKS, [{"name": _NAME, "data": data}])
-        self._kept_seq = self.seq
+                    upsert(connection, KEPT_RANKS, [{"name": _NAME, "data": pack_table(packed)}])
+            self._kept_seq = self.seq
+
+
+class SharedRanks:
+    """The ranks of a home in a process: opened once, then followed; one thread at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ranks: Ranks | None = None
+
+    @contextlib.contextmanager
+    def at(self, connection: Connection, as_of_us: int) -> Iterator[RankTable]:
+        """The table as of what a connection sees, for as long as no other thread may change it."""
+        with self._lock:
+            if self._ranks is None or not self._ranks.follow(connection, as_of_us):
+                self._ranks = open_ranks(connection, as_of_us)
+            yield self._ranks.table
+
+    def keep(self, store: Database) -> None:
+        """Keep the ranks, where what is kept is far behind."""
+        with self._lock:
+            if self._ranks is not None and self._ranks.is_worth_keeping:
+                self._ranks.keep(store)
 
 
 def keep_newest(store: Database) -> None:

@@ -6,6 +6,7 @@ import random
 import time
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -383,6 +384,25 @@ def test_two_processes_follow_each_other(home: Home) -> None:
             assert ranks == [pytest.approx(expected[name].rank, abs=1e-6) if name in expected else None
                              for name in NAMES]  # fmt: skip
     other.close()
+
+
+def test_threads_explain_while_others_vote(home: Home) -> None:
+    with_log(home, 10)
+    explain_rank(home, NAMES[0])
+
+    def explain(number: int) -> dict[str, Any]:
+        if number % 3 == 0:
+            say(home, NAMES[number % 5], f"t{number}")
+        return explain_rank(home, NAMES[number % 5])
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(explain, range(60)))
+    for answer in answers:
+        parts = answer["components"].values()
+        assert answer["rank"] == pytest.approx(sum(part["contribution"] for part in parts), abs=1e-6)
+        crowd = answer["match_graph"]["crowd"]
+        assert crowd["only_here"] <= crowd["voters"] == answer["match_graph"]["voters"]
+    agree(home, now_us())
 
 
 def test_compare_and_explain_say_the_same(home: Home) -> None:
