@@ -17,6 +17,8 @@ from search.votes.searches import Searches
 from search.votes.voices import Spoken, Voices, spoken_of
 
 _Floats = NDArray[np.float64]
+_MOST_WORDS = 1_000
+"""Who said a word is kept for so many words at most."""
 
 
 class Confirmed:
@@ -41,6 +43,7 @@ class Confirmed:
         self._means: tuple[int, NDArray[np.float32], _Floats, _Floats] | None = None
         self._known: tuple[Voices, tuple[int, int], NDArray[np.int64], _Floats] | None = None
         self._places = Column(np.int64)
+        self._said_by: dict[str, tuple[Voices, tuple[int, int], NDArray[np.int64]]] = {}
 
     def load(self, fold: Fold, intents: Sequence[str], vectors: NDArray[np.float32]) -> None:
         """Take a whole fold and its intents, vectors float32 (intents, dimension), sorted by id, as they are."""
@@ -50,6 +53,7 @@ class Confirmed:
         self._fold, self._day_us = fold, -1
         self._means = self._known = None
         self._places = Column(np.int64)
+        self._said_by.clear()
         self._touched.clear()
 
     def _no_voices(self) -> Voices:
@@ -122,10 +126,16 @@ class Confirmed:
         )  # fmt: skip
 
     def _said(self, voices: Voices, stem: str) -> NDArray[np.int64]:
-        """The places of the voices whose actors used a word in their intent."""
-        said = np.zeros(len(self.searches.pairs), np.bool_)
-        said[self.searches.said(stem)] = True
-        return np.flatnonzero(said[voices.pair])
+        """The places of the voices whose actors used a word in their intent; kept until one more did, or spoke."""
+        pairs = self.searches.said(stem)
+        state, kept = (voices.version, len(pairs)), self._said_by.get(stem)
+        if kept is None or kept[0] is not voices or kept[1] != state:
+            said = np.zeros(len(self.searches.pairs), np.bool_)
+            said[pairs] = True
+            if len(self._said_by) >= _MOST_WORDS:
+                self._said_by.clear()
+            kept = self._said_by[stem] = (voices, state, np.flatnonzero(said[voices.pair]))
+        return kept[2]
 
     def _mean(self) -> tuple[NDArray[np.float32], _Floats, _Floats]:
         """The mean search, and its inner products with searches and with artifacts."""

@@ -117,7 +117,9 @@ def words_part(voices: Voices, words: Sequence[AskedWord], agreed: _Floats) -> _
     known = [word for word in words if len(word.said)]
     if not known:
         return np.zeros_like(voices.confirmations)
-    said = np.stack([voices.by_artifact(agreed[word.said], word.said) for word in known])
+    heard, places = len(voices.heard), np.concatenate([word.said for word in known])
+    of_word = np.repeat(np.arange(len(known)) * heard, [len(word.said) for word in known])
+    said = np.bincount(voices.place[places] + of_word, agreed[places], len(known) * heard).reshape(-1, heard)
     expected = np.array([word.base for word in known])[:, None] * voices.confirmations
     share = np.array([word.share for word in known])[:, None]
     found: _Floats = share * (said / (said + LOG_SHRINK) - expected / (expected + LOG_SHRINK))

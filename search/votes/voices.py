@@ -114,11 +114,9 @@ class Voices:
         self._loud = np.flatnonzero(loud[self.actor]) if loud.any() else np.zeros(0, np.int64)
         self._loud_actor, self._loud_size = self.actor[self._loud], self.size[self._loud]
 
-    def by_artifact(self, values: _Floats, some: _Ints | None = None) -> _Floats:
-        """The sums of values per artifact, float64 (heard,): of all voices, or of some, by their places."""
-        if some is None:  # sorted by artifact
-            return np.add.reduceat(values, self._starts[self.heard]) if len(self.heard) else np.zeros(0)
-        return np.asarray(np.bincount(self.place[some], values, minlength=len(self.heard)), np.float64)
+    def by_artifact(self, values: _Floats) -> _Floats:
+        """The sums of the voices' values, float64 (voices,), per artifact, float64 (heard,)."""
+        return np.add.reduceat(values, self._starts[self.heard]) if len(self.heard) else np.zeros(0)
 
     def hushed(self, nearness: _Floats) -> _Floats:
         """The factor of each voice, in (0, 1], float64 (voices,): in a neighbourhood, one actor is one voice.
