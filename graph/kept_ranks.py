@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 from collections.abc import Iterator
 from itertools import groupby
 from operator import attrgetter
@@ -16,7 +17,7 @@ from typing import Final
 from sqlalchemy import Connection, func, select
 
 from graph.errors import StoreError
-from graph.events import now_us
+from graph.events import SearchEvent, now_us
 from graph.identities import MERGES, Identities
 from graph.known_columns import known_columns
 from graph.match_graph import Fold, Vote
@@ -51,6 +52,8 @@ class Ranks:
     def __init__(self, packed: Packed, kept_seq: int | None) -> None:
         self.table, self.seq, self._stamp, self._until_us = packed.table, packed.seq, packed.stamp, packed.until_us
         self._kept_seq = kept_seq
+        self.merged: frozenset[str] = frozenset()
+        """Artifacts that were merged into others; after another merge the ranks are opened anew."""
 
     @property
     def is_worth_keeping(self) -> bool:
@@ -85,16 +88,50 @@ class Ranks:
         self.seq = seq
         return True
 
+    def hear(self, search: SearchEvent, seq: int) -> bool:
+        """Whether a search, whose event has this number, was taken in without reading: it must be the next, and count.
+
+        A synthetic one, and artifacts that are merged or that the table does not know, are to be read from the store.
+        """
+        delivered = [] if search.abstained else [each.artifact for each in search.results if not each.repeat]
+        is_plain = all(self.table.is_known(artifact) and artifact not in self.merged for artifact in delivered)
+        if seq != self.seq + 1 or search.synthetic or not is_plain:
+            return False
+        self.table.deliver(delivered)
+        self.seq = seq
+        return True
+
     def keep(self, store: Database) -> None:
         """Keep the table; not where another process writes just now, or the disk is full: the next one may."""
         packed = Packed(self.table, self._stamp, self.seq, self._until_us)
         with contextlib.suppress(StoreError):
-            data = pack_table(packed)
             with store.writing(wait=False, folded=False) as connection:
                 _, *stamp = fetch(connection, _STAMP, (CATALOGUE_CHANGED, FOLDED_AT_ONCE))[0]
                 if stamp[-1] == self._stamp[-1]:  # an erasure since then: nothing of before comes back
-                    upsert(connection, KEPT_RANKS, [{"name": _NAME, "data": data}])
-        self._kept_seq = self.seq
+                    upsert(connection, KEPT_RANKS, [{"name": _NAME, "data": pack_table(packed)}])
+            self._kept_seq = self.seq
+
+
+class SharedRanks:
+    """The ranks of a home in a process: opened once, then followed; one thread at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ranks: Ranks | None = None
+
+    @contextlib.contextmanager
+    def at(self, connection: Connection, as_of_us: int) -> Iterator[RankTable]:
+        """The table as of what a connection sees, for as long as no other thread may change it."""
+        with self._lock:
+            if self._ranks is None or not self._ranks.follow(connection, as_of_us):
+                self._ranks = open_ranks(connection, as_of_us)
+            yield self._ranks.table
+
+    def keep(self, store: Database) -> None:
+        """Keep the ranks, where what is kept is far behind."""
+        with self._lock:
+            if self._ranks is not None and self._ranks.is_worth_keeping:
+                self._ranks.keep(store)
 
 
 def keep_newest(store: Database) -> None:
@@ -108,9 +145,9 @@ def keep_newest(store: Database) -> None:
 def open_ranks(connection: Connection, as_of_us: int) -> Ranks:
     """The ranks of a home at its newest event: as kept and brought up to date, else computed from everything."""
     kept = _read_kept(connection)
-    if kept is not None and kept.follow(connection, as_of_us):
-        return kept
-    return compute_ranks(connection, as_of_us)
+    ranks = kept if kept is not None and kept.follow(connection, as_of_us) else compute_ranks(connection, as_of_us)
+    ranks.merged = frozenset(read_identities(connection).survivors("artifact"))
+    return ranks
 
 
 def compute_ranks(connection: Connection, as_of_us: int) -> Ranks:

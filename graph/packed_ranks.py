@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from graph import constants
 from graph.digest import text_digest
@@ -24,6 +25,7 @@ _CONSTANTS: Final = (
 _FORMULAS: Final = text_digest(repr((_FORMAT, _CONSTANTS)))
 """Another one where what is kept was made with other constants; count `_FORMAT` up where a formula changes."""
 _SUM: Final = 4
+_VALUE: Final = 8
 
 
 class _Packed(msgspec.Struct):
@@ -64,7 +66,7 @@ def pack_table(packed: Packed) -> bytes:
         formulas=_FORMULAS, stamp=packed.stamp, seq=packed.seq, base_us=votes.base_us, until_us=packed.until_us,
         ids=known.ids, others=table.others, pending=sorted(table.pending), type_names=list(known.type_names),
         types=known.types.astype("<i4").tobytes(), delivered=table.delivered.tobytes(), actors=pack_names(actors),
-        known={name: column.astype("<f8").tobytes() for name, column in known.columns.items()},
+        known={name: _pack_column(column) for name, column in known.columns.items()},
         votes={name: numbers.get(name, getattr(votes, name)).astype(_kind(name)).tobytes()
                for name in (*INTS, *FLOATS)},
     ))  # fmt: skip
@@ -88,14 +90,26 @@ def unpack_table(data: bytes) -> Packed:
         raise StoreError(f"kept ranks: {error}: they are to be computed anew") from error
     if packed.formulas != _FORMULAS:
         raise StoreError("kept ranks: they are of another version: they are to be computed anew")
-    columns = {name: np.frombuffer(packed.known[name], "<f8") for name in COLUMNS}
-    known = KnownColumns(packed.ids, packed.type_names, np.frombuffer(packed.types, "<i4"), columns)
+    types = np.frombuffer(packed.types, "<i4")
+    columns = {name: _unpack_column(packed.known[name], len(types)) for name in COLUMNS}
+    known = KnownColumns(packed.ids, packed.type_names, types, columns)
     votes = RankVotes(packed.base_us, len(known) + len(packed.others))
     for name in (*INTS, *FLOATS):
         setattr(votes, name, np.frombuffer(packed.votes[name], _kind(name)))
     votes.actors = PackedNames(*packed.actors)
     table = RankTable(known, votes, packed.others, np.frombuffer(packed.delivered, bool).copy(), packed.pending)
     return Packed(table, packed.stamp, packed.seq, packed.until_us)
+
+
+def _pack_column(column: NDArray[np.float64]) -> bytes:
+    """The bytes of a column; those of one value where it has no other: most homes know little of anybody."""
+    written = column.astype("<f8").tobytes()
+    return written[:_VALUE] if written == written[:_VALUE] * len(column) else written
+
+
+def _unpack_column(written: bytes, rows: int) -> NDArray[np.float64]:
+    column = np.frombuffer(written, "<f8")
+    return np.full(rows, column[0]) if len(column) == 1 else column
 
 
 def _kind(name: str) -> str:

@@ -349,6 +349,7 @@ class Engine:
         facts = self._facts.read(
             self.home.store, self.memory.stamp, [chosen.artifacts[each.artifact] for each in chosen.page]
         )
+        self._ranks.hear(event, self.memory.stamp)
         for scored, delivered in zip(chosen.page, event.results, strict=True):
             row, known = self.snapshot.rows[scored.row], facts[scored.artifact]
             yield Result(

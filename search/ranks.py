@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from graph.constants import SCORES_FRESH_US
-from graph.events import now_us
+from graph.events import SearchEvent, now_us
 from graph.home import Home
 from graph.kept_ranks import Ranks, open_ranks
 from graph.store.stamp import Stamp
@@ -23,6 +25,13 @@ class RankCache:
         if self._ranks is None or self._seen is None or self._seen[0] != stamp or now - self._seen[1] > SCORES_FRESH_US:
             self._ranks, self._seen = self._at_newest(now), (stamp, now)
         return self._ranks
+
+    def hear(self, search: SearchEvent, stamp: Stamp) -> None:
+        """Take in a search of this process, as of its stamp, so that it need not be read back."""
+        if self._ranks is not None and self._seen is not None:
+            seen, at_us = self._seen
+            if replace(seen, seq=stamp.seq) == stamp and self._ranks.hear(search, stamp.seq):
+                self._seen = (stamp, at_us)
 
     def rank(self, artifact: str, stamp: Stamp) -> float | None:
         """The rank of an artifact, 0 to 100, at a stamp or later; None where it is not ranked, or not known."""

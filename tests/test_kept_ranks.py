@@ -6,6 +6,7 @@ import random
 import time
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -235,6 +236,29 @@ def test_searches_that_are_not_folded_yet_deliver(home: Home) -> None:
     agree(home, NOW, ranks)
 
 
+def test_a_search_of_this_process_is_heard_not_read_back(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_log(home, 3)
+    with home.store.writing() as connection:
+        merge = CatalogueEvent(
+            id=new_id("ce"), time_us=NOW, action="artifact_merged", subject=NAMES[4], object=NAMES[3]
+        )
+        log.append_events(connection, [merge])
+    cache = RankCache(home)
+    with home.store.reading() as connection:
+        cache.refresh(read_stamp(connection))
+    for delivered, is_heard in (([NAMES[5]], True), ([NAMES[4]], False), ([NAMES[8]], False), ([NAMES[6]], False)):
+        search = make_search(delivered, synthetic=delivered == [NAMES[6]])
+        with home.store.writing(folded=False) as connection:
+            log.append_events(connection, [search], fold_later=True)
+            stamp = read_stamp(connection)
+        cache.hear(search, stamp)
+        with monkeypatch.context() as patched:
+            patched.setattr(RankCache, "_at_newest", lambda *_: None)
+            assert (cache.refresh(stamp) is not None) == is_heard
+        cache = cache if is_heard else RankCache(home)
+        agree(home, now_us(), cache.refresh(stamp))
+
+
 def test_what_counts_nothing_delivers_nothing(home: Home) -> None:
     with_log(home, 3)
     agree(home, NOW).keep(home.store)
@@ -360,6 +384,25 @@ def test_two_processes_follow_each_other(home: Home) -> None:
             assert ranks == [pytest.approx(expected[name].rank, abs=1e-6) if name in expected else None
                              for name in NAMES]  # fmt: skip
     other.close()
+
+
+def test_threads_explain_while_others_vote(home: Home) -> None:
+    with_log(home, 10)
+    explain_rank(home, NAMES[0])
+
+    def explain(number: int) -> dict[str, Any]:
+        if number % 3 == 0:
+            say(home, NAMES[number % 5], f"t{number}")
+        return explain_rank(home, NAMES[number % 5])
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(explain, range(60)))
+    for answer in answers:
+        parts = answer["components"].values()
+        assert answer["rank"] == pytest.approx(sum(part["contribution"] for part in parts), abs=1e-6)
+        crowd = answer["match_graph"]["crowd"]
+        assert crowd["only_here"] <= crowd["voters"] == answer["match_graph"]["voters"]
+    agree(home, now_us())
 
 
 def test_compare_and_explain_say_the_same(home: Home) -> None:

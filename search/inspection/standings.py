@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection
 
@@ -13,14 +15,16 @@ from graph.errors import UnknownArtifact
 from graph.events import now_us
 from graph.explain import Crowd, describe_crowd
 from graph.home import Home
-from graph.kept_ranks import open_ranks, read_outcomes
+from graph.kept_ranks import SharedRanks, read_outcomes
 from graph.rank_table import RankTable
 from graph.score_inputs import read_decided, score_input
 from graph.scores import Score
 from graph.store import catalogue
-from graph.store.database import fetch
+from graph.store.database import Database, fetch
 from graph.store.folded import read_identities
 from graph.weights import flow_of, weigh_votes
+
+_SHARED: Final[WeakKeyDictionary[Database, SharedRanks]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -43,16 +47,17 @@ def artifact_standings(
     UnknownArtifact
         One is not there, or was retired; names the nearest.
     """
+    shared = _SHARED.setdefault(home.store, SharedRanks())
     with home.store.reading() as connection:
         artifacts = [catalogue.find_artifact(connection, name) for name in names]
         now = now_us()
-        ranks = open_ranks(connection, now)
-        for artifact, name in zip(artifacts, names, strict=True):
-            if not ranks.table.is_known(artifact.id):
-                raise UnknownArtifact(name, catalogue.suggest_artifacts(connection, name))
-        yield connection, artifacts, [read_standing(connection, ranks.table, artifact, now) for artifact in artifacts]
-    if ranks.is_worth_keeping:
-        ranks.keep(home.store)
+        with shared.at(connection, now) as table:
+            for artifact, name in zip(artifacts, names, strict=True):
+                if not table.is_known(artifact.id):
+                    raise UnknownArtifact(name, catalogue.suggest_artifacts(connection, name))
+            standings = [read_standing(connection, table, artifact, now) for artifact in artifacts]
+        yield connection, artifacts, standings
+    shared.keep(home.store)
 
 
 @contextmanager
