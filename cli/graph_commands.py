@@ -158,6 +158,9 @@ def path(
 @app.command()
 def explain(
     artifact: Annotated[str, typer.Argument(help="An artifact.")],
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Newest votes, strongest paths. Default 50; --json: all."),
+    ] = None,
     json_: JsonOption = False, home: HomeOption = None, db: DatabaseOption = None,
 ) -> None:  # fmt: skip
     """Show every number behind an artifact's rank; the parts add up to it.
@@ -167,7 +170,7 @@ def explain(
     from search.inspection.inspect_graph import explain_rank
 
     with opened(home, db) as found:
-        answer = explain_rank(found, artifact)
+        answer = explain_rank(found, artifact, limit or (None if json_ else _NEIGHBOURS))
     if json_:
         print_json(answer)
         return
@@ -191,6 +194,8 @@ def explain(
         votes = [(v["outcome"], v["position"], v["value"], v["decay"], v["cap_factor"], v["weight"])
                  for v in answer["votes"]]  # fmt: skip
         print_table(["outcome", "position", "value", "decay", "cap", "weight"], votes, right=(1, 2, 3, 4, 5))
+        if len(votes) < answer["votes_of"]:
+            note(f"the newest {len(votes)} of {answer['votes_of']} votes (--limit)")
 
 
 def _say_crowd(crowd: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graph.constants import DAY_US, SHRINK_ACTORS
 from graph.match_graph import Vote
@@ -24,6 +24,11 @@ class PathSum:
     negative: float
     actors: int
     success: SuccessRate
+
+    @property
+    def weight(self) -> float:
+        """The outcome weight: the two sums together."""
+        return self.positive + self.negative
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,10 @@ class Crowd:
 
 @dataclass(frozen=True)
 class Explanation:
-    """All inputs of an artifact's place in the match graph; `flow` is what PageRank sends to it, in outcome weight."""
+    """All inputs of an artifact's place in the match graph; `flow` is what PageRank sends to it, in outcome weight.
+
+    Of `votes_of` votes and of the paths, of which votes name `voted_paths`, some may be left out; the sums are of all.
+    """
 
     artifact: str
     times_matched: int
@@ -60,6 +68,8 @@ class Explanation:
     shrink: float
     success: SuccessRate
     crowd: Crowd
+    votes_of: int
+    voted_paths: int
     paths: tuple[PathSum, ...]
     votes: tuple[WeighedVote, ...]
     neighbours: tuple[Neighbour, ...]
@@ -94,8 +104,20 @@ def explain_part(
         positive=everything.positive, negative=everything.negative,
         pagerank=pagerank, flow=flow,
         shrink=voters / (voters + SHRINK_ACTORS), success=success_rate(weighed.vote for weighed in votes),
-        crowd=crowd, paths=_paths(match_graph, node.id), votes=tuple(votes), neighbours=tuple(neighbours),
+        crowd=crowd, votes_of=len(votes), voted_paths=len({(w.vote.intent, w.vote.uri) for w in votes}),
+        paths=_paths(match_graph, node.id), votes=tuple(votes), neighbours=tuple(neighbours),
     )  # fmt: skip
+
+
+def shorten(whole: Explanation, limit: int) -> Explanation:
+    """The explanation with the newest so many votes, by time, and as many paths, the strongest first."""
+    paths = tuple(sorted(whole.paths, key=by_strength)[:limit])
+    return replace(whole, votes=whole.votes[-limit:], paths=paths)
+
+
+def by_strength(path: PathSum) -> tuple[float, int, str, str]:
+    """Sort key: the strongest outcome weight first, then most searches, then the ids."""
+    return -path.weight, -path.searches, path.intent, path.uri
 
 
 def find_crowd(walks: Walks, artifact: str) -> Crowd:

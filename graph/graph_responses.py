@@ -192,6 +192,7 @@ class WalkReport(Document):
     shrink: float
     success: Success
     crowd: CrowdReport
+    voted_paths: int = Field(description="of its paths those that votes name, shown or not")
     paths: tuple[PathSumReport, ...]
 
 
@@ -206,6 +207,7 @@ class RankExplanation(Document):
     components: dict[str, Component]
     times_matched: int
     distinct_actors: int
+    votes_of: int = Field(description="of its votes, shown or not")
     votes: tuple[VoteReport, ...]
     match_graph: WalkReport | None
 

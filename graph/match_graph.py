@@ -58,7 +58,8 @@ class Fold:
 
     `outcomes` holds, per (search, artifact, actor, level), the first outcome of this level; `votes`, per (search,
     artifact, actor), the strongest of them. The weaker ones are kept because they were the vote before the stronger one
-    came, so that the graph as of an earlier moment is what it was. `same` holds the merges: capabilities, intents and
+    came, so that the graph as of an earlier moment is what it was. `named` holds the paths that outcomes name, kept or
+    not. `same` holds the merges: capabilities, intents and
     actors are resolved on reading, artifacts when folded, because two merged artifacts of one page were delivered once.
     """
 
@@ -70,6 +71,7 @@ class Fold:
     queries: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     outcomes: dict[tuple[str, str, str, int], Vote] = field(default_factory=dict)
     same: Identities = field(default_factory=Identities)
+    named: set[tuple[str, str, str]] = field(default_factory=set, compare=False, repr=False)
     votes: dict[tuple[str, str, str], Vote] = field(default_factory=dict, compare=False, repr=False)
     changed: list[tuple[str, str, str]] = field(default_factory=list, compare=False, repr=False)
     """Keys of `votes` in the order in which they changed, so that who follows them need not look at all."""
@@ -116,6 +118,7 @@ class Fold:
             event.search, self.same.resolve("artifact", event.artifact), event.actor.id, event.intent or NO_INTENT,
             event.uri or NO_INTENT, event.outcome, event.position, event.trust, event.time_us, event.id,
         )  # fmt: skip
+        self.named.add((vote.intent, vote.uri, vote.artifact))
         self.add_vote(vote)
 
     def add_vote(self, vote: Vote) -> None:

@@ -12,7 +12,7 @@ class PackedNames:
 
     def __init__(self, text: bytes, ends: bytes) -> None:
         """Takes what `pack_names` gives."""
-        self._text, self._ends = text, np.frombuffer(ends, np.uint32)
+        self._text, self._ends = text, memoryview(ends).cast("I")
         self._added: dict[str, int] = {}
         self._last: list[str] = []
 
@@ -22,19 +22,21 @@ class PackedNames:
     def __getitem__(self, number: int) -> str:
         if number >= len(self._ends):
             return self._last[number - len(self._ends)]
-        start = int(self._ends[number - 1]) if number else 0
-        return self._text[start : int(self._ends[number])].decode("utf-8", "surrogatepass")
+        return self._encoded(number).decode("utf-8", "surrogatepass")
+
+    def _encoded(self, number: int) -> bytes:
+        return self._text[self._ends[number - 1] if number else 0 : self._ends[number]]
 
     def find(self, name: str) -> int | None:
         """The number of a name; None where it is not among them."""
-        low, high = 0, len(self._ends)
+        encoded, low, high = name.encode("utf-8", "surrogatepass"), 0, len(self._ends)
         while low < high:
             middle = (low + high) // 2
-            if self[middle] < name:
+            if self._encoded(middle) < encoded:  # UTF-8 sorts by code point
                 low = middle + 1
             else:
                 high = middle
-        return low if low < len(self._ends) and self[low] == name else self._added.get(name)
+        return low if low < len(self._ends) and self._encoded(low) == encoded else self._added.get(name)
 
     def number(self, name: str) -> int:
         """The number of a name, which is added where it is not among them."""

@@ -239,7 +239,12 @@ def join_neighbours(
         for near, count in deliveries.items()
         for support in (_added(supports.get(near, ())),)
     ]
-    return sorted(found, key=lambda each: (-each.weight, -each.deliveries, each.node))
+    return sorted(found, key=by_strength)
+
+
+def by_strength(neighbour: Neighbour) -> tuple[float, int, Node]:
+    """Sort key: the strongest outcome weight first, then most deliveries, then the node."""
+    return -neighbour.weight, -neighbour.deliveries, neighbour.node
 
 
 def nearest_node(name: str, nodes: Iterable[Node]) -> list[str]:

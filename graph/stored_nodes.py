@@ -7,22 +7,85 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, select
 
 from graph.errors import UnknownArtifact
+from graph.explain import Crowd, Explanation, explain_part, shorten
+from graph.hub_explanation import explain_hub
+from graph.hub_neighbours import read_hub
 from graph.identities import Identities
 from graph.match_graph import Fold, Vote
+from graph.node_edges import NodeEdges
 from graph.statistics import NEXT_TO, MatchGraph, Neighbour, join_neighbours, nearest_node
 from graph.store.folded import read_identities
-from graph.store.tables import FOLD_ACTORS, FOLD_EDGES, FOLD_INTENTS, FOLD_TIMES, FOLD_VOTES
+from graph.store.packed_votes import COLUMN_OF, PackedVotes, Packing, pack_anew, read_packed
+from graph.store.tables import FOLD_ACTORS, FOLD_ARTIFACT_EDGES, FOLD_EDGES, FOLD_INTENTS, FOLD_TIMES, FOLD_VOTES
 from graph.walks import KINDS, Node, NodeKind, walk_votes
 from graph.weights import Support
 
-_COLUMN: Final[dict[NodeKind, str]] = {"intent": "intent", "capability": "uri", "artifact": "artifact"}
+MOST_BY_ROW: Final = 200
+"""Of a node with more outcomes than this the strongest neighbours are found in the packed votes."""
 _VOTE: Final = tuple(FOLD_VOTES.c[name] for name in Vote.__dataclass_fields__)
 _IN_CHUNK: Final = 500
+
+
+@dataclass(frozen=True)
+class NeighbourPage:
+    """The strongest neighbours, `of` how many, and the votes that were packed anew for it, which may be kept."""
+
+    of: int
+    neighbours: list[Neighbour]
+    packing: Packing | None = None
+
+
+def read_page(connection: Connection, node: Node, as_of_us: int, limit: int | None = None) -> NeighbourPage:
+    """The strongest so many of the neighbours that `read_neighbours` gives."""
+    same, packing = read_identities(connection), None
+    if limit is not None and _has_many_votes(connection, node, same):
+        packed, packing = _read_packed(connection)
+        page = read_hub(connection, node, as_of_us, limit, packed, same)
+        if page is not None:
+            return NeighbourPage(*page, packing)
+    found = read_neighbours(connection, node, as_of_us)
+    return NeighbourPage(len(found), found[:limit], packing)
+
+
+def read_explanation(
+    connection: Connection, artifact: Node, as_of_us: int, limit: int | None, *, pagerank: float, flow: float,
+    crowd: Crowd,
+) -> tuple[Explanation, Packing | None]:  # fmt: skip
+    """The explanation of an artifact without its neighbours, and votes that were packed anew for it.
+
+    With a limit, the newest so many votes and the strongest so many paths.
+    """
+    same, packing = read_identities(connection), None
+    given: dict[str, Any] = {"pagerank": pagerank, "flow": flow, "crowd": crowd}
+    if limit is not None and _has_many_votes(connection, artifact, same):
+        packed, packing = _read_packed(connection)
+        short = explain_hub(connection, artifact, as_of_us, limit, packed, same, **given)
+        if short is not None:
+            return short, packing
+    whole = explain_part(read_part(connection, artifact, as_of_us), artifact, neighbours=(), **given)
+    return (whole if limit is None else shorten(whole, limit)), packing
+
+
+def _read_packed(connection: Connection) -> tuple[PackedVotes, Packing | None]:
+    packed = read_packed(connection)
+    if packed is not None:
+        return packed, None
+    packing = pack_anew(connection)
+    return packing.votes, packing
+
+
+def _has_many_votes(connection: Connection, node: Node, same: Identities) -> bool:
+    counted = 0
+    for ids in _chunks(same.members(node.kind, node.id)):
+        first = select(FOLD_VOTES.c.search).where(FOLD_VOTES.c[COLUMN_OF[node.kind]].in_(ids)).limit(MOST_BY_ROW + 1)
+        counted += connection.execute(select(func.count()).select_from(first.subquery())).scalar_one()
+    return counted > MOST_BY_ROW
 
 
 def read_neighbours(connection: Connection, node: Node, as_of_us: int) -> list[Neighbour]:
@@ -30,9 +93,8 @@ def read_neighbours(connection: Connection, node: Node, as_of_us: int) -> list[N
     same = read_identities(connection)
     deliveries: Counter[Node] = Counter()
     for kind, _ in NEXT_TO[node.kind]:
-        resolved = same.survivors(kind)
-        for near, searches in _delivered(connection, node, kind, same):
-            deliveries[Node(kind, resolved.get(near, near))] += searches
+        for near, searches in NodeEdges(connection, node, kind, same).all.items():
+            deliveries[Node(kind, near)] += searches
     supports: dict[Node, list[Support]] = {}
     for path, support in walk_votes(read_votes_at(connection, node, same), as_of_us).supports.items():
         if path[KINDS.index(node.kind)] == node.id:
@@ -66,7 +128,7 @@ def read_votes_at(connection: Connection, node: Node, same: Identities) -> Fold:
     The others are needed because an actor's weight on an artifact is capped over all intents.
     """
     counts = Fold(same=same)
-    column = FOLD_VOTES.c[_COLUMN[node.kind]]
+    column = FOLD_VOTES.c[COLUMN_OF[node.kind]]
     for ids in _chunks(same.members(node.kind, node.id)):
         at_node = column.in_(ids)
         query = select(*_VOTE).where(at_node)
@@ -77,14 +139,6 @@ def read_votes_at(connection: Connection, node: Node, same: Identities) -> Fold:
         for row in connection.execute(query):
             counts.add_vote(Vote(*row))
     return counts
-
-
-def _delivered(connection: Connection, node: Node, kind: NodeKind, same: Identities) -> Iterator[tuple[str, int]]:
-    """Deliveries along the paths through a node, by the id of the neighbour of a kind, merges not resolved."""
-    near = FOLD_EDGES.c[_COLUMN[kind]]
-    for ids in _chunks(same.members(node.kind, node.id)):
-        query = select(near, func.sum(FOLD_EDGES.c.searches)).where(FOLD_EDGES.c[_COLUMN[node.kind]].in_(ids))
-        yield from ((str(id_), int(searches)) for id_, searches in connection.execute(query.group_by(near)))
 
 
 def find_stored_node(
@@ -107,7 +161,7 @@ def find_stored_node(
         Node(kind, same.resolve(kind, str(id_)))
         for kind in kinds
         for table in _tables(kind)
-        for id_ in connection.execute(select(table.c[_COLUMN[kind]]).distinct()).scalars()
+        for id_ in connection.execute(select(table.c[COLUMN_OF[kind]]).distinct()).scalars()
     }
     raise UnknownArtifact(name, nearest_node(name, sorted(known)), kind="node")
 
@@ -117,16 +171,18 @@ def is_node(connection: Connection, node: Node, as_of_us: int, same: Identities 
     members = (same or read_identities(connection)).members(node.kind, node.id)
     for table in _tables(node.kind):
         for ids in _chunks(members):
-            there: ColumnElement[bool] = table.c[_COLUMN[node.kind]].in_(ids)
+            there: ColumnElement[bool] = table.c[COLUMN_OF[node.kind]].in_(ids)
             if table is FOLD_VOTES:
                 there &= (FOLD_VOTES.c.time_us <= as_of_us) & (FOLD_VOTES.c.trust > 0)
-            if connection.execute(select(table.c[_COLUMN[node.kind]]).where(there).limit(1)).first() is not None:
+            if table is FOLD_ARTIFACT_EDGES:
+                there &= FOLD_ARTIFACT_EDGES.c.searches > 0
+            if connection.execute(select(table.c[COLUMN_OF[node.kind]]).where(there).limit(1)).first() is not None:
                 return True
     return False
 
 
 def _tables(kind: NodeKind) -> tuple[Table, ...]:
-    return (FOLD_INTENTS, FOLD_EDGES, FOLD_VOTES) if kind == "intent" else (FOLD_EDGES, FOLD_VOTES)
+    return (FOLD_INTENTS, FOLD_EDGES, FOLD_VOTES) if kind == "intent" else (FOLD_ARTIFACT_EDGES, FOLD_VOTES)
 
 
 def _chunks(ids: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -173,10 +173,14 @@ def success_rate(votes: Iterable[Vote]) -> SuccessRate:
     Votes of success against votes of failure, others left out; without either the prior: 0.5 (0.05 to 0.95).
     Source: the Bayes-Laplace estimate, e.g. Gelman et al., "Bayesian Data Analysis" (3rd edition), section 2.4.
     """
+    outcomes = [vote.outcome for vote in votes]
+    return success_of(outcomes.count("success"), outcomes.count("failure"))
+
+
+def success_of(won: int, lost: int) -> SuccessRate:
+    """The success rate of so many successes against so many failures; see `success_rate`."""
     from scipy.special import betaincinv
 
-    outcomes = [vote.outcome for vote in votes]
-    won, lost = outcomes.count("success"), outcomes.count("failure")
     tail = (1.0 - SUCCESS_INTERVAL_LEVEL) / 2.0
     low, high = (float(betaincinv(won + 1, lost + 1, share)) for share in (tail, 1.0 - tail))
     return SuccessRate(won, lost, (won + 1) / (won + lost + 2), low, high)

@@ -17,7 +17,7 @@ from graph.responses import (
 from graph.scores import Score
 from graph.store import catalogue
 from graph.store.evidence import observations
-from graph.store.tables import FOLD_ACTORS, FOLD_EDGES, FOLD_TIMES
+from graph.store.tables import FOLD_ACTORS, FOLD_ARTIFACT_EDGES, FOLD_TIMES
 from indexer.snapshot import live_capabilities
 from search.facts import ArtifactFacts, read_facts, verdict_words
 from search.inspection.standings import artifact_standing
@@ -117,7 +117,9 @@ def show_capability(home: Home, uri: str) -> CanonicalReport:
         target = canonical.alias_of or canonical.uri
         pairs = sorted(pair for pair, assigned in catalogue.assignments(connection).items() if assigned == target)
         artifacts = catalogue.artifacts_by_id(connection, [artifact for artifact, _ in pairs])
-        searches = select(func.coalesce(func.sum(FOLD_EDGES.c.searches), 0)).where(FOLD_EDGES.c.uri == target)
+        searches = select(func.coalesce(func.sum(FOLD_ARTIFACT_EDGES.c.searches), 0)).where(
+            FOLD_ARTIFACT_EDGES.c.uri == target
+        )
         return CanonicalReport(
             uri=target, task=known[target].task, label=known[target].label,
             alias_of=target if canonical.alias_of else None,

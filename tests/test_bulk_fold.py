@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -19,13 +20,16 @@ from graph.store import bulk_fold, log
 from graph.store.bulk_fold import BulkFold
 from graph.store.tables import (
     FOLD_ACTORS,
+    FOLD_ARTIFACT_EDGES,
     FOLD_EDGES,
+    FOLD_INTENT_EDGES,
     FOLD_INTENTS,
     FOLD_QUERIES,
     FOLD_SAME,
     FOLD_TABLES,
     FOLD_TIMES,
     FOLD_VOTES,
+    UNPACKED_SEARCHES,
 )
 
 MERGES = (("artifact_merged", "b", "a"), ("capability_aliased", "capability://x.y.2", "capability://x.y.1"))
@@ -39,6 +43,8 @@ def rows_of(counts: Fold) -> dict[str, list[tuple[object, ...]]]:
         FOLD_INTENTS.name: sorted(counts.intents.items()),
         FOLD_QUERIES.name: sorted((*key, n) for key, n in counts.queries.items()),
         FOLD_EDGES.name: sorted((*path, n) for path, n in counts.edges.items()),
+        FOLD_INTENT_EDGES.name: edges_of(counts, 1, 0),
+        FOLD_ARTIFACT_EDGES.name: edges_of(counts, 1, 2),
         FOLD_VOTES.name: sorted(
             (
                 v.search,
@@ -59,12 +65,22 @@ def rows_of(counts: Fold) -> dict[str, list[tuple[object, ...]]]:
     }
 
 
+def edges_of(counts: Fold, source: int, target: int) -> list[tuple[object, ...]]:
+    """Deliveries along the edges between two places of paths; 0 along those that only outcomes name."""
+    edges: Counter[tuple[str, str]] = Counter()
+    for path in {*counts.edges, *counts.named}:
+        edges[path[source], path[target]] += counts.edges[path]
+    return sorted((*pair, n) for pair, n in edges.items())
+
+
 @given(st.integers(0, 10_000), st.integers(0, 12), st.booleans(), st.integers(0, 2), st.sampled_from([3, 4_000_000]))
 def test_both_ways_of_folding_give_the_same_rows(
     seed: int, size: int, synthetic: bool, merged: int, compact: int
 ) -> None:
     events = [*make_log(seed, size), make_search(["é", "z", "\U0001f600"], query="日本"), make_search(["a", "b"])]
     events += [make_page(events[-1], [("b", True), ("c", False)]), make_outcome(events[-1], "b", "click")]
+    unknown = make_outcome("se_gone", "z", "select", uri="capability://never.delivered.0")
+    events += [unknown, unknown.model_copy(update={"id": "oc_late", "time_us": unknown.time_us + 1, "uri": None})]
     merges = [
         CatalogueEvent(id=f"ce_{n}", time_us=DAY_0_US, action=action, subject=one, object=into)
         for n, (action, one, into) in enumerate(MERGES[:merged])
@@ -87,6 +103,9 @@ def test_both_ways_of_folding_give_the_same_rows(
         lambda c: c.execute(update(FOLD_TIMES).where(FOLD_TIMES.c.artifact == "a").values(searches=99)),
         lambda c: c.execute(update(FOLD_ACTORS).where(FOLD_ACTORS.c.artifact == "b").values(actor="eve")),
         lambda c: c.execute(update(FOLD_VOTES).values(trust=0.999)),
+        lambda c: c.execute(update(FOLD_INTENT_EDGES).values(searches=99)),
+        lambda c: c.execute(delete(FOLD_ARTIFACT_EDGES).where(FOLD_ARTIFACT_EDGES.c.artifact == "b")),
+        lambda c: c.execute(delete(UNPACKED_SEARCHES)),
         lambda c: c.execute(delete(FOLD_EDGES).where(FOLD_EDGES.c.artifact == "b")),
         lambda c: c.execute(FOLD_QUERIES.insert(), [{"intent": "in", "query": "q", "actor": "x", "searches": 1}]),
         lambda c: c.execute(FOLD_SAME.insert(), [{"kind": "actor", "subject": "x", "object": "y"}]),

@@ -35,6 +35,7 @@ from graph.store import catalogue, log
 from search.demand import demand_report
 from search.event_log import Slice, event_lines, export_events, forget_actor, take_back
 from search.inspection.inspect_graph import check_graph, graph_stats
+from search.replay import meaning
 from search.replay.run import ImportOptions, import_events
 from search.show import distinct_actors, show_artifact, times_matched
 
@@ -130,14 +131,26 @@ def test_a_dry_run_says_the_same_and_writes_nothing(small: Home) -> None:
     assert (dry.dry_run, dry.intents) == (True, None)
 
 
-def test_a_second_import_counts_nothing_and_a_grown_log_counts_what_is_new(small: Home) -> None:
+def test_a_second_import_counts_nothing_and_a_grown_log_counts_what_is_new(
+    small: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    compared: list[int] = []
+    real = meaning.near_intents
+
+    def counted(queries: Any, known: Any) -> Any:
+        compared.append(len(queries))
+        return real(queries, known)
+
+    monkeypatch.setattr(meaning, "near_intents", counted)
     rows = [
         {"query": "classify photos", "search_id": "1", "results": ["ann/small-eyes"]},
         {"event": "click", "search_id": "1", "artifact": "ann/small-eyes", "time": "2026-10-01T10:01:00Z"},
     ]
     path = _log(small, *rows)
-    assert _import(small, path).accepted == 2
+    assert _import(small, path).accepted == 2 and compared
+    compared.clear()
     again = _import(small, path)
+    assert not compared
     assert (again.accepted, _skipped(again)) == (0, {"already_imported": 2})
     grown = _log(
         small, *rows, {"query": "classify photos", "results": ["ann/small-eyes"], "time": "2026-10-02T10:00:00Z"}

@@ -21,7 +21,9 @@ from graph.identities import Identities
 from graph.match_graph import NO_INTENT
 from graph.store.tables import (
     FOLD_ACTORS,
+    FOLD_ARTIFACT_EDGES,
     FOLD_EDGES,
+    FOLD_INTENT_EDGES,
     FOLD_INTENTS,
     FOLD_QUERIES,
     FOLD_SAME,
@@ -137,6 +139,7 @@ class BulkFold:
         self._searches: dict[int, int] = {}
         self._first_us: dict[int, int] = {}
         self._votes: dict[tuple[str, str, str, int], Row] = {}
+        self._named: set[int] = set()
 
     def take(self, payload: str | bytes) -> None:
         """Fold one event's payload; merges were given at the start."""
@@ -177,14 +180,25 @@ class BulkFold:
 
     def _take_outcome(self, event: LoggedEvent) -> None:
         actor, level = event.actor.id if event.actor else "", OUTCOME_LEVEL[event.outcome]
-        key = (event.search, self._merged.get(event.artifact, event.artifact), actor, level)
-        row = (
-            *key, event.intent or NO_INTENT, event.uri or NO_INTENT, event.outcome, event.position, event.trust,
-            event.time_us, event.id,
-        )  # fmt: skip
+        artifact, intent = self._merged.get(event.artifact, event.artifact), event.intent or NO_INTENT
+        uri, key = event.uri or NO_INTENT, (event.search, artifact, actor, level)
+        self._named.add(self._way(intent, uri) << _SHIFT | self._artifacts.number(artifact))
+        row = (*key, intent, uri, event.outcome, event.position, event.trust, event.time_us, event.id)
         before = self._votes.get(key)
         if before is None or row[-2:] < before[-2:]:
             self._votes[key] = row
+
+    def _way(self, intent: str, uri: str) -> int:
+        ways = self._ways_of_intents.setdefault(intent, {})
+        if uri not in ways:
+            ways[uri] = len(self._ways)
+            self._ways.append((intent, uri))
+        return ways[uri]
+
+    @property
+    def votes(self) -> Iterator[Row]:
+        """The rows of the votes, in no particular order."""
+        return iter(self._votes.values())
 
     def tables(self) -> Iterator[tuple[Table, Iterator[Row]]]:
         """Each folded table with its rows, sorted by primary key, texts by code point."""
@@ -203,8 +217,34 @@ class BulkFold:
         ways, way_places = self._ways, _places(self._ways)
         edges = _by_place(*self._edges.pairs(), way_places, artifact_places)
         yield FOLD_EDGES, ((*ways[a], artifacts[b], n) for a, b, n in edges)
+        yield FOLD_INTENT_EDGES, iter(self._intent_edges())
+        uris = sorted({uri for _, uri in ways})
+        served = _by_place(*self._artifact_edges(uris), np.arange(len(uris)), artifact_places)
+        yield FOLD_ARTIFACT_EDGES, ((uris[a], artifacts[b], n) for a, b, n in served)
         yield FOLD_VOTES, iter(sorted(self._votes.values()))
         yield FOLD_SAME, iter(sorted(self._same.pairs))
+
+    def _intent_edges(self) -> list[Row]:
+        """URI, intent and deliveries of each way, sorted."""
+        ways, _, counts = self._edges.pairs()
+        totals = np.bincount(ways, weights=counts, minlength=len(self._ways)).astype(np.int64).tolist()
+        return sorted((uri, intent, n) for (intent, uri), n in zip(self._ways, totals, strict=True))
+
+    def _artifact_edges(
+        self, uris: Sequence[str]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
+        """Places in `uris`, artifacts and deliveries, those that only outcomes name with none."""
+        place = {uri: i for i, uri in enumerate(uris)}
+        of_way = np.array([place[uri] for _, uri in self._ways], np.int64)
+        ways, artifacts, counts = self._edges.pairs()
+        named = np.fromiter(self._named, np.int64, len(self._named))
+        highs = of_way[np.concatenate([ways, named >> _SHIFT])]
+        codes, places = np.unique(
+            highs << _SHIFT | np.concatenate([artifacts, named & _LOW]), return_inverse=True
+        )  # fmt: skip
+        totals = np.zeros(len(codes), np.int64)
+        np.add.at(totals, places, np.concatenate([counts, np.zeros(len(named), np.int64)]))
+        return codes >> _SHIFT, codes & _LOW, totals
 
 
 def _by_place(

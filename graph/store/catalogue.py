@@ -296,7 +296,13 @@ def keep_vector(connection: Connection, encoder: str, key: str, vector: NDArray[
 
 def save_intent(connection: Connection, intent: str, encoder: str, key: str, time_us: int) -> None:
     """Keep a new intent and the key of its first query's vector."""
-    upsert(connection, INTENTS, [{"id": intent, "encoder": encoder, "vector_key": key, "created_us": time_us}])
+    save_intents(connection, encoder, [(intent, key, time_us)])
+
+
+def save_intents(connection: Connection, encoder: str, intents: Iterable[tuple[str, str, int]]) -> None:
+    """Keep new intents, each with the key of its first query's vector and the time of that query."""
+    rows = [{"id": i, "encoder": encoder, "vector_key": key, "created_us": us} for i, key, us in intents]
+    upsert(connection, INTENTS, rows)
 
 
 def intent_vectors(connection: Connection, encoder: str) -> tuple[list[str], NDArray[np.float32]]:

@@ -216,6 +216,11 @@ def fetch(connection: Connection, statement: str, parameters: Sequence[Any] = ()
         cursor.close()
 
 
+def place_of(dialect: Dialect) -> str:
+    """What stands for a value in a statement of `run_many`."""
+    return "?" if dialect.paramstyle == "qmark" else "%s"
+
+
 def run_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Run a statement that gives nothing once per row of values; its places are those of the driver."""
     cursor = _driver_cursor(connection)
@@ -249,7 +254,7 @@ def _with_places(dialect: Dialect, statement: str) -> str:
 @lru_cache(maxsize=64)
 def _insert_statement(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> str:
     quote = dialect.identifier_preparer.quote
-    place = "?" if dialect.paramstyle == "qmark" else "%s"
+    place = place_of(dialect)
     names, places = ", ".join(quote(name) for name in columns), ", ".join(place for _ in columns)
     return f"INSERT INTO {quote(table.name)} ({names}) VALUES ({places})"  # noqa: S608
 

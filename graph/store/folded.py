@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from itertools import zip_longest
@@ -14,11 +15,14 @@ from graph.constants import OUTCOME_LEVEL
 from graph.identities import Identities
 from graph.match_graph import Fold, Heard, Vote
 from graph.store.bulk_fold import BulkFold
-from graph.store.database import fetch, insert_rows, upsert, write_meta
+from graph.store.database import fetch, insert_rows, place_of, upsert, write_meta
+from graph.store.packed_votes import note_unpacked, replace_packed
 from graph.store.tables import (
     EVENTS,
     FOLD_ACTORS,
+    FOLD_ARTIFACT_EDGES,
     FOLD_EDGES,
+    FOLD_INTENT_EDGES,
     FOLD_INTENTS,
     FOLD_QUERIES,
     FOLD_SAME,
@@ -109,7 +113,22 @@ def merge_fold(connection: Connection, counts: Fold) -> bool:
         [{"intent": i, "uri": u, "artifact": a, "searches": n} for (i, u, a), n in counts.edges.items()],
         add=["searches"],
     )  # fmt: skip
+    _merge_edges(connection, counts)
     return _merge_outcomes(connection, counts) if counts.outcomes else False
+
+
+def _merge_edges(connection: Connection, counts: Fold) -> None:
+    """Add deliveries to the edges of capabilities; an edge that only an outcome names is there with none."""
+    asked: Counter[tuple[str, str]] = Counter()
+    served: Counter[tuple[str, str]] = Counter()
+    for path in {**counts.edges, **dict.fromkeys(counts.named - counts.edges.keys(), 0)}.items():
+        (intent, uri, artifact), searches = path
+        asked[uri, intent] += searches
+        served[uri, artifact] += searches
+    for table, edges in ((FOLD_INTENT_EDGES, asked), (FOLD_ARTIFACT_EDGES, served)):
+        names = [column.name for column in table.columns]
+        rows = [dict(zip(names, (*edge, searches), strict=True)) for edge, searches in edges.items()]
+        upsert(connection, table, rows, add=["searches"])
 
 
 def keep_merges(connection: Connection, same: Identities) -> None:
@@ -119,8 +138,7 @@ def keep_merges(connection: Connection, same: Identities) -> None:
 
 def _merge_outcomes(connection: Connection, counts: Fold) -> bool:
     """Keep the outcomes that are new, or earlier than the stored one in their place; whether a vote changed."""
-    place = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    of_search = f"SELECT * FROM fold_votes WHERE search = {place}"  # noqa: S608
+    of_search = f"SELECT * FROM fold_votes WHERE search = {place_of(connection.dialect)}"  # noqa: S608
     stored = {
         (row.search, row.artifact, row.actor, row.level): _vote(row)
         for search in sorted({vote.search for vote in counts.outcomes.values()})
@@ -128,6 +146,7 @@ def _merge_outcomes(connection: Connection, counts: Fold) -> bool:
     }
     new = [vote for key, vote in counts.outcomes.items() if key not in stored or vote.strength < stored[key].strength]
     upsert(connection, FOLD_VOTES, [{**vars(vote), "level": vote.level} for vote in new])
+    note_unpacked(connection, {vote.search for vote in new})
     return any(not _was_outdone(vote, stored) for vote in new)
 
 
@@ -167,6 +186,7 @@ def replace_fold(connection: Connection, folded: BulkFold) -> None:
         insert_rows(connection, table, rows)
         for index in indexes:
             index.create(connection)
+    replace_packed(connection, folded.votes)
 
 
 def equals_fold(connection: Connection, folded: BulkFold) -> bool:

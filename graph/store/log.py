@@ -29,6 +29,7 @@ from graph.store.folded import (
     read_votes,
     replace_fold,
 )
+from graph.store.packed_votes import is_packed_equal
 from graph.store.tables import EVENTS, OUTCOMES_ONCE
 
 __all__ = ["read_identities", "read_votes"]
@@ -37,7 +38,7 @@ VOTES_CHANGED: Final = "votes_changed"
 """Key of the number of the last event that changed a vote."""
 FOLD_FORMAT: Final = "fold_format"
 """Key of the version of the fold that made the folded tables."""
-FOLD_VERSION: Final = "2"
+FOLD_VERSION: Final = "3"
 _MOST_UNFOLDED: Final = 64
 _LAST: Final = "SELECT seq, chain, (SELECT value FROM meta WHERE meta.key = ?) FROM events ORDER BY seq DESC LIMIT 1"
 _THROW_AWAY: Final[WeakKeyDictionary[Engine, bool]] = WeakKeyDictionary()
@@ -265,7 +266,7 @@ def rebuild(connection: Connection, on_folded: OnFolded | None = None) -> None:
 
 def is_fold_equal(connection: Connection, on_folded: OnFolded | None = None) -> bool:
     """Whether the folded tables are what the log gives, bit for bit; nothing is changed."""
-    return equals_fold(connection, _bulk(connection, on_folded))
+    return equals_fold(connection, _bulk(connection, on_folded)) and is_packed_equal(connection)
 
 
 def is_fold_current(connection: Connection) -> bool:

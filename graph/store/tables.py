@@ -169,7 +169,21 @@ FOLD_QUERIES = _table(
 FOLD_EDGES = _table(
     "fold_edges",
     Column("intent", String, primary_key=True),
-    Column("uri", String, primary_key=True, index=True),
+    Column("uri", String, primary_key=True),
+    Column("artifact", String, primary_key=True, index=True),
+    Column("searches", BigInteger, nullable=False),
+    keyed=True,
+)
+FOLD_INTENT_EDGES = _table(
+    "fold_intent_edges",
+    Column("uri", String, primary_key=True),
+    Column("intent", String, primary_key=True, index=True),
+    Column("searches", BigInteger, nullable=False),
+    keyed=True,
+)
+FOLD_ARTIFACT_EDGES = _table(
+    "fold_artifact_edges",
+    Column("uri", String, primary_key=True),
     Column("artifact", String, primary_key=True, index=True),
     Column("searches", BigInteger, nullable=False),
     keyed=True,
@@ -187,7 +201,7 @@ FOLD_VOTES = _table(
     Column("trust", Float, nullable=False),
     Column("time_us", BigInteger, nullable=False),
     Column("event", String, nullable=False),
-    Index("ix_fold_votes_artifact_actor", "artifact", "actor"),
+    Index("ix_fold_votes_artifact_actor_time_us", "artifact", "actor", "time_us"),
     Index("ix_fold_votes_actor_artifact", "actor", "artifact"),
     keyed=True,
 )
@@ -198,7 +212,23 @@ FOLD_SAME = _table(
     Column("object", String, primary_key=True),
     keyed=True,
 )
-FOLD_TABLES: Final = (FOLD_TIMES, FOLD_ACTORS, FOLD_INTENTS, FOLD_QUERIES, FOLD_EDGES, FOLD_VOTES, FOLD_SAME)
+FOLD_TABLES: Final = (
+    FOLD_TIMES, FOLD_ACTORS, FOLD_INTENTS, FOLD_QUERIES, FOLD_EDGES, FOLD_INTENT_EDGES, FOLD_ARTIFACT_EDGES, FOLD_VOTES,
+    FOLD_SAME,
+)  # fmt: skip
+
+# The folded votes once more, as columns that are read at once (`graph/store/packed_votes.py`) ------------
+PACKED_VOTES = _table(
+    "packed_votes",
+    Column("name", String, primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+)
+UNPACKED_SEARCHES = _table(
+    "unpacked_searches",
+    Column("search", String, primary_key=True),
+    Column("changes", BigInteger, nullable=False),
+    keyed=True,
+)
 
 # Made from the folded tables, the catalogue and the evidence, so that ranks need not be computed anew ------
 KEPT_RANKS = _table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -9,8 +10,9 @@ from sqlalchemy import Connection
 
 from graph.co_match import co_matches, read_choices
 from graph.communities import find_communities
+from graph.errors import StoreError
 from graph.events import now_us
-from graph.explain import Explanation, explain_part
+from graph.explain import Explanation
 from graph.graph_responses import (
     CrowdReport,
     Instead,
@@ -30,7 +32,8 @@ from graph.responses import GraphStats
 from graph.statistics import MatchGraph, Neighbour, Node, read_match_graph
 from graph.store import log
 from graph.store.evidence import check_evidence_chain
-from graph.stored_nodes import read_neighbours, read_part
+from graph.store.packed_votes import Packing, keep_packing
+from graph.stored_nodes import read_explanation, read_page
 from graph.weights import add_up, success_rate
 from search.inspection.node_names import find_node, intent_queries, labels, named
 from search.inspection.standings import artifact_standing
@@ -112,11 +115,18 @@ def list_neighbours(home: Home, name: str, limit: int | None = None) -> dict[str
     with home.store.reading() as connection:
         now = now_us()
         node = find_node(connection, name, now)
-        found = read_neighbours(connection, node, now)
-        shown = found[:limit]
-        names = labels(connection, [neighbour.node for neighbour in shown])
-    neighbours = tuple(_neighbour(each, names[each.node]) for each in shown)
-    return NeighborsReport(node=node.id, kind=node.kind, of=len(found), neighbors=neighbours).model_dump(mode="json")
+        page = read_page(connection, node, now, limit)
+        names = labels(connection, [neighbour.node for neighbour in page.neighbours])
+    _keep(home, page.packing)
+    neighbours = tuple(_neighbour(each, names[each.node]) for each in page.neighbours)
+    return NeighborsReport(node=node.id, kind=node.kind, of=page.of, neighbors=neighbours).model_dump(mode="json")
+
+
+def _keep(home: Home, packing: Packing | None) -> None:
+    """Keep votes that were packed for an answer; where another process writes just now, the next who asks packs."""
+    if packing is not None:
+        with contextlib.suppress(StoreError), home.store.writing(wait=False) as connection:
+            keep_packing(connection, packing)
 
 
 def _neighbour(neighbour: Neighbour, label: str) -> NeighborReport:
@@ -126,8 +136,10 @@ def _neighbour(neighbour: Neighbour, label: str) -> NeighborReport:
     )  # fmt: skip
 
 
-def explain_rank(home: Home, name: str) -> dict[str, Any]:
+def explain_rank(home: Home, name: str, limit: int | None = None) -> dict[str, Any]:
     """Every number behind an artifact's rank, as `graph_responses.RankExplanation`; contributions add up to it.
+
+    With a limit, of its votes the newest so many and of its paths the strongest so many; the sums are of all.
 
     Raises
     ------
@@ -137,19 +149,21 @@ def explain_rank(home: Home, name: str) -> dict[str, Any]:
     with artifact_standing(home, name) as (connection, artifact, standing):
         node, score = Node("artifact", artifact.id), standing.score
         inputs, times = score.components["match_graph"].detail, score.components["adoption"].detail["times_matched"]
-        walk = None
+        walk, packing = None, None
         if times or inputs["voters"]:  # the match graph has a node for it
-            walk = explain_part(
-                read_part(connection, node, standing.as_of_us), node, pagerank=float(inputs["pagerank"] or 0.0),
-                flow=float(inputs["flow"] or 0.0), crowd=standing.crowd, neighbours=(),
+            walk, packing = read_explanation(
+                connection, node, standing.as_of_us, limit, pagerank=float(inputs["pagerank"] or 0.0),
+                flow=float(inputs["flow"] or 0.0), crowd=standing.crowd,
             )  # fmt: skip
-        return RankExplanation(
+        answer = RankExplanation(
             artifact=artifact.id, slug=artifact.slug, as_of_us=standing.as_of_us, rank=score.rank,
             known_weight=score.known_weight, components=report_components(score),
             times_matched=int(times or 0), distinct_actors=distinct_actors(connection, artifact.id),
-            votes=() if walk is None else _votes(walk),
+            votes_of=0 if walk is None else walk.votes_of, votes=() if walk is None else _votes(walk),
             match_graph=None if walk is None else _walk(connection, walk),
-        ).model_dump(mode="json")  # fmt: skip
+        )  # fmt: skip
+    _keep(home, packing)
+    return answer.model_dump(mode="json")
 
 
 def _votes(walk: Explanation) -> tuple[VoteReport, ...]:
@@ -167,7 +181,7 @@ def _walk(connection: Connection, walk: Explanation) -> WalkReport:
     return WalkReport(
         voters=walk.voters, selecting_actors=walk.selecting_actors, positive=walk.positive, negative=walk.negative,
         pagerank=walk.pagerank, flow=walk.flow, shrink=walk.shrink, success=Success(**asdict(walk.success)),
-        crowd=CrowdReport(**asdict(walk.crowd)),
+        crowd=CrowdReport(**asdict(walk.crowd)), voted_paths=walk.voted_paths,
         paths=tuple(
             PathSumReport(**{**asdict(path), "label": intents[Node("intent", path.intent)]}) for path in walk.paths
         ),

@@ -49,8 +49,7 @@ class Intents:
         self._ids: list[str] = []
         self._rows = np.zeros((0, 0), np.float32)
         self._new: dict[str, str] = {}
-        self._near: dict[str, NDArray[np.int64]] = {}
-        self._compared = 0
+        self._expect({})
 
     def refresh(self, connection: Connection) -> None:
         """Take in what others founded meanwhile."""
@@ -58,23 +57,31 @@ class Intents:
         if connection.execute(known).scalar_one() != len(self._ids):
             self._ids, self._rows = catalogue.intent_vectors(connection, self._encoder)
             self._assigned.clear()
-            self._near = {}
+            self._expect({})
 
     def expect(self, texts: Iterable[str]) -> None:
-        """Compare queries that are to be assigned next with all known intents at once, which is what takes long."""
+        """Compare queries that are to be assigned next with all known intents, and with each other, at once."""
         wanted = [text for text in dict.fromkeys(texts) if text not in self._assigned]
-        self._compared = len(self._ids)
-        self._near = {}
-        if wanted and self._compared:
+        self._expect({})
+        if wanted:
             queries = np.stack([self._query_vectors[text] for text in wanted])
-            self._near = dict(zip(wanted, near_intents(queries, self._rows[: self._compared]), strict=True))
+            known = self._rows[: len(self._ids)] if self._ids else queries[:0]
+            self._expect(dict(zip(wanted, near_intents(queries, known), strict=True)))
+            for text, rows in zip(wanted, near_intents(queries, queries), strict=True):
+                self._beside[text] = [wanted[row] for row in rows]
+
+    def _expect(self, near: dict[str, NDArray[np.int64]]) -> None:
+        self._expected = near
+        self._beside: dict[str, list[str]] = {}
+        self._founded: dict[str, int] = {}
 
     def _rows_near(self, text: str) -> NDArray[np.int64] | None:
-        """Those of the comparison, and of what was founded since; None where the query was not expected."""
-        if text not in self._near:
+        """Those of the comparison, and what was founded since; None where the query was not expected."""
+        if text not in self._expected:
             return None
-        since = near_intents(self._query_vectors[text][None, :], self._rows[self._compared : len(self._ids)])[0]
-        return np.concatenate([self._near[text], since + self._compared])
+        since = [self._founded[other] for other in self._beside[text] if other in self._founded]
+        since += [row for other, row in self._founded.items() if other not in self._expected]
+        return np.concatenate([self._expected[text], np.array(sorted(since), np.int64)])
 
     def assign(self, text: str) -> tuple[str, str]:
         """The intent of a query, and the key of its vector."""
@@ -83,6 +90,7 @@ class Intents:
             vector = self._query_vectors[text]
             intent = assign_intent(vector, key, self._ids, self._rows[: len(self._ids)], self._rows_near(text))
             if intent.new:
+                self._founded[text] = len(self._ids)
                 self._found(intent.id, vector)
                 self._new[intent.id] = text
             self._assigned[text] = intent
@@ -99,9 +107,8 @@ class Intents:
 
     def keep(self, connection: Connection, times_us: Mapping[str, int]) -> int:
         """Keep the intents that were founded since the last time; how many. `times_us` says when, by intent."""
-        for intent, text in self._new.items():
-            key = catalogue.vector_key(text)
-            catalogue.save_intent(connection, intent, self._encoder, key, times_us[intent])
+        new = [(intent, catalogue.vector_key(text), times_us[intent]) for intent, text in self._new.items()]
+        catalogue.save_intents(connection, self._encoder, new)
         founded = len(self._new)
         self._new.clear()
         return founded

@@ -17,6 +17,7 @@ from graph.event_responses import ImportResponse
 from graph.events import now_us
 from graph.home import Home
 from graph.store import catalogue, log
+from graph.store.packed_votes import pack_when_crowded
 from graph.work_responses import Problem
 from indexer.progress import OnProgress, Progress, silent
 from search.replay.columns import Columns
@@ -99,6 +100,8 @@ def import_events(
     meaning = None if options.dry_run else _meaning(home, entries, options.trust, batch, encoder, on_progress)
     writer = Writer(home, ids, meaning, tally)
     writer.write(planned, lambda done: on_progress(Progress("write", done, len(planned))))
+    if not options.dry_run:
+        pack_when_crowded(home.store)
     return _report(home, paths, options, batch, columns, tally, writer, entries, meaning)
 
 

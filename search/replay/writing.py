@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -96,7 +96,7 @@ class Writer:
             batch = planned[start : start + BATCH]
             if self._meaning is None:
                 with self._home.store.reading() as connection:
-                    list(self._fresh(connection, batch))
+                    list(self._fresh(connection, batch, _stored(connection, batch)))
             else:
                 with self._home.store.writing() as connection:
                     self._append(connection, batch, self._meaning)
@@ -104,11 +104,13 @@ class Writer:
 
     def _append(self, connection: Connection, batch: Sequence[Planned], meaning: Meaning) -> None:
         meaning.intents.refresh(connection)
-        meaning.intents.expect(each.search.first.query for each in batch if each.search and each.search.first.query)
+        stored = _stored(connection, batch)
+        new = [each for each in batch if each.search and not (each.id in stored or each.event in stored)]
+        meaning.intents.expect(each.search.first.query for each in new if each.search and each.search.first.query)
         founded: dict[str, int] = {}
         events: list[SearchEvent | OutcomeEvent] = []
         claims = []
-        for each in self._fresh(connection, batch):
+        for each in self._fresh(connection, batch, stored):
             event = self._search(each, meaning) if each.page else self._outcome(each, meaning)
             events.append(event)
             if event.intent:
@@ -122,9 +124,8 @@ class Writer:
             connection.execute(OUTCOMES_ONCE.insert(), claims)
         log.append_events(connection, events)
 
-    def _fresh(self, connection: Connection, batch: Sequence[Planned]) -> Iterator[Planned]:
+    def _fresh(self, connection: Connection, batch: Sequence[Planned], stored: Collection[str]) -> Iterator[Planned]:
         """Those of a batch that the log does not have; the rows of the others are skipped with their reason."""
-        stored = stored_ids(connection, [name for each in batch for name in (each.id, each.event) if name])
         taken = _taken(connection, {each.root for each in batch if each.outcome})
         for each in batch:
             reason = "already_imported" if each.id in stored or each.event in stored else self._claim(each, taken)
@@ -194,6 +195,11 @@ class Writer:
             uri=meaning.deliveries.uri(outcome.artifact, query), position=outcome.position, trust=meaning.trust,
             batch=meaning.batch,
         )  # fmt: skip
+
+
+def _stored(connection: Connection, batch: Sequence[Planned]) -> Collection[str]:
+    """The ids of a batch, and the log's own, that are imported already."""
+    return stored_ids(connection, [name for each in batch for name in (each.id, each.event) if name])
 
 
 def _slot(outcome: str) -> str:

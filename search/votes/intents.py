@@ -16,6 +16,7 @@ from indexer.vectors import inner_products
 from search.votes.columns import Column
 
 _BLOCK: Final = 8_192
+_QUERIES: Final = 512
 
 
 @dataclass(frozen=True)
@@ -119,13 +120,29 @@ def near_intents(queries: NDArray[np.float32], vectors: NDArray[np.float32]) -> 
     queries, vectors : ndarray
         Shapes (queries, dimension) and (intents, dimension), float32, normalised.
     """
-    least = _least(queries.shape[1])
-    found: list[list[NDArray[np.int64]]] = [[] for _ in queries]
+    found: list[NDArray[np.int64]] = []
+    for start in range(0, len(queries), _QUERIES):
+        found += _near_some(queries[start : start + _QUERIES], vectors)
+    return found
+
+
+def _near_some(queries: NDArray[np.float32], vectors: NDArray[np.float32]) -> list[NDArray[np.int64]]:
+    """As `near_intents`, in blocks; memory for products is taken once, which took longer than many products."""
+    least, block = _least(queries.shape[1]), min(_BLOCK, len(vectors))
+    products, near = np.empty((len(queries), block), np.float32), np.empty((len(queries), block), np.bool_)
+    owners, rows = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for start in range(0, len(vectors), _BLOCK):
-        near, rows = np.nonzero(queries @ vectors[start : start + _BLOCK].T >= least)
-        for query in np.unique(near):
-            found[query].append(rows[near == query] + start)
-    return [np.concatenate(each) if each else np.zeros(0, np.int64) for each in found]
+        part = vectors[start : start + _BLOCK]
+        if len(part) < block:
+            products, near = np.empty((len(queries), len(part)), np.float32), near[:, : len(part)].copy()
+        np.matmul(queries, part.T, out=products)
+        np.greater_equal(products, least, out=near)
+        hits = np.flatnonzero(near)
+        owners.append(hits // len(part))
+        rows.append(hits % len(part) + start)
+    owner = np.concatenate(owners)
+    order = np.argsort(owner, kind="stable")
+    return np.split(np.concatenate(rows)[order], np.searchsorted(owner[order], np.arange(1, len(queries))))
 
 
 def _least(dimension: int) -> float:
