@@ -23,7 +23,7 @@ from graph.home import Home, open_home
 from graph.match_graph import Fold
 from graph.settings import Settings
 from graph.store import log
-from graph.store.tables import EVENTS, FOLD_TABLES, OUTCOMES_ONCE
+from graph.store.tables import EVENTS, FOLD_TABLES, OUTCOMES_ONCE, PACKED_VOTES, UNPACKED_SEARCHES
 
 
 def append(home: Home, *events: log.AnyEvent) -> int:
@@ -60,7 +60,7 @@ def test_the_digest_that_stays_of_a_forgotten_event_confirms_no_guess(home: Home
 @given(st.integers(0, 10_000), st.integers(0, 10), st.integers(1, 9))
 def test_growing_in_parts_and_any_order_is_folding_anew(shared_home: Home, seed: int, size: int, part: int) -> None:
     with shared_home.store.writing() as connection:
-        for table in (EVENTS, *FOLD_TABLES):
+        for table in (EVENTS, *FOLD_TABLES, PACKED_VOTES, UNPACKED_SEARCHES):
             connection.execute(delete(table))
         events = make_log(seed, size)
         shuffled = random.Random(seed).sample(events, len(events))
