@@ -230,14 +230,14 @@ def _with_rows(packed: PackedVotes, rows: Sequence[Row]) -> PackedVotes:
     }
     kinds = {kind: number for number, kind in enumerate(dict.fromkeys([*packed.columns.kinds, *map(_kind, rows)]))}
     new, old = _columns(rows, numbered, kinds), packed.columns
-    kept = old.take(~_is_any(old.search, new.search))
-    pairs, low = kept.pairs, new.pairs
-    starts, ends = np.searchsorted(pairs, low, "left").tolist(), np.searchsorted(pairs, low, "right").tolist()
-    places = [
-        start + int(np.searchsorted(kept.search[start:end], search))
-        for start, end, search in zip(starts, ends, new.search, strict=True)
-    ]
-    both = {name: np.insert(getattr(kept, name), places, getattr(new, name)) for name in _TYPES}
+    kept = np.flatnonzero(~_is_any(old.search, new.search))
+    pairs, searches = old.pairs[kept], old.search[kept]
+    starts = np.searchsorted(pairs, new.pairs, "left")
+    ends = np.searchsorted(pairs, new.pairs, "right")
+    for row in np.flatnonzero(ends > starts).tolist():  # within its pair a row stands by its search
+        starts[row] += np.searchsorted(searches[starts[row] : ends[row]], new.search[row])
+    order = np.insert(kept, starts, len(old) + np.arange(len(new)))
+    both = {name: np.concatenate([getattr(old, name), getattr(new, name)])[order] for name in _TYPES}
     return PackedVotes(VoteColumns(**both, kinds=new.kinds), packed.names)
 
 
