@@ -21,7 +21,7 @@ from graph.match_graph import Fold, Vote
 from graph.node_edges import NodeEdges
 from graph.statistics import NEXT_TO, MatchGraph, Neighbour, join_neighbours, nearest_node
 from graph.store.folded import read_identities
-from graph.store.packed_votes import COLUMN_OF, PackedVotes, Packing, pack_anew, read_packed
+from graph.store.packed_votes import COLUMN_OF, Packing, read_packed
 from graph.store.tables import FOLD_ACTORS, FOLD_ARTIFACT_EDGES, FOLD_EDGES, FOLD_INTENTS, FOLD_TIMES, FOLD_VOTES
 from graph.walks import KINDS, Node, NodeKind, walk_votes
 from graph.weights import Support
@@ -45,7 +45,7 @@ def read_page(connection: Connection, node: Node, as_of_us: int, limit: int | No
     """The strongest so many of the neighbours that `read_neighbours` gives."""
     same, packing = read_identities(connection), None
     if limit is not None and _has_many_votes(connection, node, same):
-        packed, packing = _read_packed(connection)
+        packed, packing = read_packed(connection)
         page = read_hub(connection, node, as_of_us, limit, packed, same)
         if page is not None:
             return NeighbourPage(*page, packing)
@@ -64,20 +64,12 @@ def read_explanation(
     same, packing = read_identities(connection), None
     given: dict[str, Any] = {"pagerank": pagerank, "flow": flow, "crowd": crowd}
     if limit is not None and _has_many_votes(connection, artifact, same):
-        packed, packing = _read_packed(connection)
+        packed, packing = read_packed(connection)
         short = explain_hub(connection, artifact, as_of_us, limit, packed, same, **given)
         if short is not None:
             return short, packing
     whole = explain_part(read_part(connection, artifact, as_of_us), artifact, neighbours=(), **given)
     return (whole if limit is None else shorten(whole, limit)), packing
-
-
-def _read_packed(connection: Connection) -> tuple[PackedVotes, Packing | None]:
-    packed = read_packed(connection)
-    if packed is not None:
-        return packed, None
-    packing = pack_anew(connection)
-    return packing.votes, packing
 
 
 def _has_many_votes(connection: Connection, node: Node, same: Identities) -> bool:

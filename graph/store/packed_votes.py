@@ -27,8 +27,9 @@ from graph.store.database import Database, fetch, insert_rows, place_of, run_man
 from graph.store.tables import FOLD_VOTES, PACKED_VOTES, UNPACKED_SEARCHES
 from graph.vote_columns import COLUMNS, VoteColumns
 
-MOST_UNPACKED: Final = 256
-"""When more searches are noted than this, all votes are packed anew."""
+MOST_UNPACKED: Final = 128
+"""When more searches are noted than this, who reads packs their votes with the others."""
+_MOST_ADDED: Final = 4_096
 KINDS: Final[tuple[IdKind, ...]] = get_args(IdKind)
 COLUMN_OF: Final[dict[IdKind, str]] = {kind: "uri" if kind == "capability" else kind for kind in KINDS}
 _TYPES: Final = dict(zip(COLUMNS, [np.uint32] * 4 + [np.uint64, np.uint32, np.int64], strict=True))
@@ -63,16 +64,18 @@ class PackedVotes:
         return PackedVotes(resolved.in_order() if same.survivors("actor") else resolved, self.names)
 
 
-def read_packed(connection: Connection) -> PackedVotes | None:
-    """All votes; None where they are to be packed first."""
+def read_packed(connection: Connection) -> tuple[PackedVotes, Packing | None]:
+    """All votes, and what may be kept where they had to be packed anew."""
     documents = {str(name): bytes(each) for name, each in fetch(connection, "SELECT name, document FROM packed_votes")}
     noted = _count_noted(connection)
-    if not documents or noted > MOST_UNPACKED:
-        return None
+    if not documents or noted > _MOST_ADDED:
+        packing = pack_anew(connection)
+        return packing.votes, packing
     packed = unpack_votes(documents)
     of_noted = "fold_votes v WHERE v.search IN (SELECT search FROM unpacked_searches)"
     rows = fetch(connection, _SELECT + of_noted) if noted else []
-    return _with_rows(packed, rows) if rows else packed
+    packed = _with_rows(packed, rows) if rows else packed
+    return packed, _packing(connection, _packed_again(packed)) if noted > MOST_UNPACKED else None
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,10 @@ class Packing:
 
 def pack_anew(connection: Connection) -> Packing:
     """All votes of a store, packed but not kept."""
-    documents = pack_votes(fetch(connection, f"{_SELECT}fold_votes v"))
+    return _packing(connection, pack_votes(fetch(connection, f"{_SELECT}fold_votes v")))
+
+
+def _packing(connection: Connection, documents: Mapping[str, bytes]) -> Packing:
     noted = fetch(connection, "SELECT search, changes FROM unpacked_searches")
     return Packing(documents, _mark(connection), [(str(search), int(changes)) for search, changes in noted])
 
@@ -141,8 +147,7 @@ def note_unpacked(connection: Connection, searches: Iterable[str]) -> None:
 
 def is_packed_equal(connection: Connection) -> bool:
     """Whether what is packed, and the rows noted since, are the rows of `fold_votes`."""
-    packed = read_packed(connection)
-    return packed is None or _spelled(packed) == _spelled(pack_anew(connection).votes)
+    return _spelled(read_packed(connection)[0]) == _spelled(pack_anew(connection).votes)
 
 
 def _spelled(packed: PackedVotes) -> list[tuple[Any, ...]]:
@@ -180,6 +185,28 @@ def unpack_votes(documents: Mapping[str, bytes]) -> PackedVotes:
     return PackedVotes(columns, {k: PackedNames(documents[f"{k} names"], documents[f"{k} ends"]) for k in KINDS})
 
 
+def _packed_again(packed: PackedVotes) -> dict[str, bytes]:
+    """The documents of votes to which rows were added: names and kinds sorted, rows in order."""
+    documents: dict[str, bytes] = {}
+    columns = {name: getattr(packed.columns, name) for name in COLUMNS}
+    for kind, column in COLUMN_OF.items():
+        names = [packed.names[kind][number] for number in range(len(packed.names[kind]))]
+        order, columns[column] = _sorted_again(names, columns[column])
+        documents[f"{kind} names"], documents[f"{kind} ends"] = pack_names(order)
+    kinds, columns["kind"] = _sorted_again(packed.columns.kinds, columns["kind"])
+    documents["kinds"] = canonical_json(kinds)
+    ordered = VoteColumns(**columns, kinds=tuple(kinds)).in_order()
+    return documents | {name: getattr(ordered, name).tobytes() for name in _TYPES}
+
+
+def _sorted_again(values: Sequence[Any], numbers: NDArray[np.uint32]) -> tuple[list[Any], NDArray[np.uint32]]:
+    """Values sorted, and their numbers as places among them."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    places = np.empty(len(values), np.uint32)
+    places[order] = np.arange(len(values), dtype=np.uint32)
+    return [values[number] for number in order], places[numbers]
+
+
 def _kind(row: Row) -> tuple[str, int, float]:
     return row[_PLACE["outcome"]], row[_PLACE["position"]], row[_PLACE["trust"]]
 
@@ -203,14 +230,14 @@ def _with_rows(packed: PackedVotes, rows: Sequence[Row]) -> PackedVotes:
     }
     kinds = {kind: number for number, kind in enumerate(dict.fromkeys([*packed.columns.kinds, *map(_kind, rows)]))}
     new, old = _columns(rows, numbered, kinds), packed.columns
-    kept = old.take(~_is_any(old.search, new.search))
-    pairs, low = kept.pairs, new.pairs
-    starts, ends = np.searchsorted(pairs, low, "left").tolist(), np.searchsorted(pairs, low, "right").tolist()
-    places = [
-        start + int(np.searchsorted(kept.search[start:end], search))
-        for start, end, search in zip(starts, ends, new.search, strict=True)
-    ]
-    both = {name: np.insert(getattr(kept, name), places, getattr(new, name)) for name in _TYPES}
+    kept = np.flatnonzero(~_is_any(old.search, new.search))
+    pairs, searches = old.pairs[kept], old.search[kept]
+    starts = np.searchsorted(pairs, new.pairs, "left")
+    ends = np.searchsorted(pairs, new.pairs, "right")
+    for row in np.flatnonzero(ends > starts).tolist():  # within its pair a row stands by its search
+        starts[row] += np.searchsorted(searches[starts[row] : ends[row]], new.search[row])
+    order = np.insert(kept, starts, len(old) + np.arange(len(new)))
+    both = {name: np.concatenate([getattr(old, name), getattr(new, name)])[order] for name in _TYPES}
     return PackedVotes(VoteColumns(**both, kinds=new.kinds), packed.names)
 
 
