@@ -198,14 +198,11 @@ class Engine:
         """
         read_limits(request.limit, request.offset)
         query = read_query(request.query)
-        vector = self._vector_ahead(query.text)  # while it is encoded, which leaves a core free, the words are read
         understanding = self.understand(query.text, request)
         query = replace(query, words=understanding.words)
-        asked = widened(request, understanding)
-        if query.searched != query.text:
-            vector = self._vector_ahead(query.searched)
-        self._lexical(query.searched)
-        return self._answer(asked, query, vector(), understanding)
+        vector = self._vector_ahead(query.searched)
+        self._lexical(query.searched)  # while it is encoded, its words are looked up
+        return self._answer(widened(request, understanding), query, vector(), understanding)
 
     def _answer(
         self, asked: SearchRequest, query: Query, vector: NDArray[np.float32], understanding: Understanding

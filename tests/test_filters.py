@@ -241,7 +241,7 @@ def test_another_language_is_said(engine: Engine) -> None:
 
 def test_emoji_are_words_or_nothing(engine: Engine) -> None:
     assert _ask(engine, "classify photos 🐱")
-    with pytest.raises(QueryError, match="empty"):
+    with pytest.raises(QueryError, match="no words"):
         engine.search(SearchRequest("🐱🐶", LOCAL))
 
 

@@ -8,7 +8,7 @@ a year), all seeded, made with the real encoder, `build` and `rebuild`. Then `En
 after another, in an engine that has read ahead as a service does at its start: `cold` queries nobody asked before,
 which found intents; `known` ones, whose vector the store has; each recorded durably. What is taken off for the encoder
 is its median alone, on one thread, on as many other new texts; both after a known query, so that neither finds the
-processor's caches as it left them. (A search reads the words of a query while it is encoded: timed inside a search, the
+processor's caches as it left them. (A search looks words up while its query is encoded: timed inside a search, the
 encoder would look slower than it is.) Also timed: the first search after another process wrote an outcome, and after
 another process wrote a search; one durable empty transaction, the floor of recording; and how much of a search it is to
 score all artifacts, and to record. `--homes` keeps the made homes for the next run.
