@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 from graph.constants import RANK_WEIGHTS
 from graph.past import Past
-from graph.score_inputs import ScoreInput
-from graph.scores import Score, score_all
+from graph.ranks.score_inputs import ScoreInput
+from graph.ranks.scores import Score, score_all
 from graph.weights import exact_sum, standing_votes
 
 CauseKind = Literal["time", "outcomes", "evidence", "entry", "others"]

@@ -13,7 +13,7 @@ from graph.artifacts import Artifact, Signals, Weights
 from graph.claims import Claim, Evidence
 from graph.events import CatalogueEvent
 from graph.match_graph import Fold
-from graph.score_inputs import (
+from graph.ranks.score_inputs import (
     Known,
     ScoreInput,
     decided_claims,

@@ -20,9 +20,9 @@ from graph.digest import digest_of, text_digest
 from graph.errors import SnapshotError
 from graph.events import now_us
 from graph.home import Home
-from graph.kept_ranks import keep_newest
 from graph.policy import Policy
 from graph.policy_file import find_policy
+from graph.ranks.kept_ranks import keep_newest
 from graph.store.catalogue import all_artifacts, all_canonical, assignments, vector_key
 from graph.store.evidence import deciding_evidence
 from indexer.calibration.fit import Calibration, calibrate

@@ -14,7 +14,7 @@ from graph.artifacts import Artifact
 from graph.errors import SourceError
 from graph.events import CatalogueEvent, new_id, now_us
 from graph.home import Home
-from graph.score_inputs import score_facts
+from graph.ranks.score_inputs import score_facts
 from graph.store.catalogue import Saved, save_artifacts
 from graph.store.log import append_events
 from indexer.claims import with_claims, with_implied_claims

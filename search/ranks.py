@@ -7,7 +7,7 @@ from dataclasses import replace
 from graph.constants import SCORES_FRESH_US
 from graph.events import SearchEvent, now_us
 from graph.home import Home
-from graph.kept_ranks import Ranks, open_ranks
+from graph.ranks.kept_ranks import Ranks, open_ranks
 from graph.store.stamp import Stamp
 
 

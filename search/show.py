@@ -7,6 +7,7 @@ from sqlalchemy import Connection, func, select
 from graph.artifacts import Artifact
 from graph.errors import UnknownArtifact
 from graph.home import Home
+from graph.ranks.scores import Score
 from graph.responses import (
     ArtifactReport,
     CanonicalMember,
@@ -14,7 +15,6 @@ from graph.responses import (
     CapabilityReport,
     Component,
 )
-from graph.scores import Score
 from graph.store import catalogue
 from graph.store.evidence import observations
 from graph.store.tables import FOLD_ACTORS, FOLD_ARTIFACT_EDGES, FOLD_TIMES

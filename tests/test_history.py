@@ -14,8 +14,8 @@ from graph.events import CatalogueEvent
 from graph.history import explain_change, happenings, rank_history, standing_outcomes
 from graph.home import Home
 from graph.past import read_past, times_matched_until
-from graph.score_inputs import score_facts, score_inputs
-from graph.scores import score_all
+from graph.ranks.score_inputs import score_facts, score_inputs
+from graph.ranks.scores import score_all
 from graph.store import catalogue, log
 from graph.store.evidence import append_evidence
 

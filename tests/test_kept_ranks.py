@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, event, select, update
 
-from graph import kept_ranks, packed_ranks
 from graph.artifacts import Signals
 from graph.claims import Claim
 from graph.constants import DAY_US
@@ -23,9 +22,10 @@ from graph.errors import StoreError
 from graph.events import CatalogueEvent, Tombstone, new_id, now_us
 from graph.explain import find_crowd
 from graph.home import Home, open_home
-from graph.kept_ranks import KEEP_AFTER, Ranks, open_ranks
-from graph.score_inputs import score_inputs
-from graph.scores import Score, score_all
+from graph.ranks import kept_ranks, packed_ranks
+from graph.ranks.kept_ranks import KEEP_AFTER, Ranks, open_ranks
+from graph.ranks.score_inputs import score_inputs
+from graph.ranks.scores import Score, score_all
 from graph.settings import Settings
 from graph.store import catalogue, log
 from graph.store.evidence import append_evidence

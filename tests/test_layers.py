@@ -94,7 +94,7 @@ def test_every_package_is_typed_and_a_package(repository: Path) -> None:
     ("module", "source", "hint"),
     [
         ("graph.store.log", "from search.engine import open_engine", "must not import the floor search"),
-        ("graph.scores", "def f():\n    import cli.main as main", "must not import the floor cli"),
+        ("graph.ranks.scores", "def f():\n    import cli.main as main", "must not import the floor cli"),
         ("indexer.gate", "from importlib import import_module\nimport_module('search.engine')", "floor search"),
         ("inference.checks", "def f():\n    from ..indexer import claims", "must not import the floor indexer"),
         ("indexer.vectors", "def f():\n    import torch", "only inference may import torch"),

@@ -9,12 +9,12 @@ from factories import make_artifact, make_outcome, make_search
 
 from graph.artifacts import Signals
 from graph.constants import DAY_US
-from graph.known_columns import known_columns
 from graph.match_graph import Fold
-from graph.rank_table import RankTable
-from graph.rank_votes import RankVotes
-from graph.score_inputs import Decided, Known, join_inputs
-from graph.scores import score_all
+from graph.ranks.known_columns import known_columns
+from graph.ranks.rank_table import RankTable
+from graph.ranks.rank_votes import RankVotes
+from graph.ranks.score_inputs import Decided, Known, join_inputs
+from graph.ranks.scores import score_all
 from graph.walks import walk_votes
 
 NOW = 1_800_000_000_000_000

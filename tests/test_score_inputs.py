@@ -9,7 +9,7 @@ from graph.artifacts import Capability, Pricing, Signals
 from graph.claims import Claim
 from graph.events import CatalogueEvent
 from graph.home import Home
-from graph.score_inputs import Decided, count_derivatives, date_us, score_inputs
+from graph.ranks.score_inputs import Decided, count_derivatives, date_us, score_inputs
 from graph.store import catalogue, log
 from graph.store.evidence import append_evidence
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from graph.constants import DAY_US, RANK_WEIGHTS
-from graph.scores import Decided, Score, ScoreInput, score_all, wilson_lower
+from graph.ranks.scores import Decided, Score, ScoreInput, score_all, wilson_lower
 
 NOW = DAY_0_US
 KNOWN = ScoreInput(

@@ -10,20 +10,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
-from graph import stored_nodes
-from graph.column_sums import crowd_of
 from graph.constants import DAY_US
 from graph.errors import UnknownArtifact
 from graph.events import CatalogueEvent, OutcomeEvent, SearchEvent, new_id
 from graph.explain import explain_artifact, explain_part, find_crowd, shorten
 from graph.home import Home
-from graph.hub_explanation import explain_hub
-from graph.hub_neighbours import weigh_at
+from graph.nodes import stored_nodes
+from graph.nodes.column_sums import crowd_of
+from graph.nodes.hub_explanation import explain_hub
+from graph.nodes.hub_neighbours import weigh_at
+from graph.nodes.stored_nodes import find_stored_node, is_node, read_neighbours, read_page, read_part
 from graph.statistics import MatchGraph, Node, read_match_graph
 from graph.store import catalogue, log
 from graph.store.packed_votes import keep_packing, pack_anew
 from graph.store.tables import ARTIFACTS, EVENTS, FOLD_TABLES
-from graph.stored_nodes import find_stored_node, is_node, read_neighbours, read_page, read_part
 from search.inspection.inspect_graph import explain_rank
 
 NOW = DAY_0_US + DAY_US

@@ -8,11 +8,11 @@ from factories import DAY_0_US, make_log, make_outcome, make_search
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph import stored_nodes
 from graph.constants import DAY_US, OUTCOME_VALUE
 from graph.events import OutcomeEvent
 from graph.home import Home
 from graph.match_graph import Vote
+from graph.nodes import stored_nodes
 from graph.packed_names import PackedNames, pack_names
 from graph.statistics import Node, read_match_graph
 from graph.store import log, packed_votes

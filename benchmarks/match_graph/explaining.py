@@ -20,8 +20,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 from graph.events import Actor, OutcomeEvent, now_us  # noqa: E402
 from graph.explain import find_crowd  # noqa: E402
 from graph.home import Home, open_home  # noqa: E402
-from graph.kept_ranks import open_ranks  # noqa: E402
-from graph.scores import score_all, score_inputs  # noqa: E402
+from graph.ranks.kept_ranks import open_ranks  # noqa: E402
+from graph.ranks.scores import score_all, score_inputs  # noqa: E402
 from graph.settings import Settings  # noqa: E402
 from graph.store import log  # noqa: E402
 from graph.store.stamp import read_stamp  # noqa: E402

@@ -11,9 +11,9 @@ from graph.events import now_us
 from graph.explain import Crowd, shorten
 from graph.home import Home
 from graph.match_graph import Fold
+from graph.nodes.stored_nodes import read_explanation, read_neighbours, read_page
 from graph.store.database import fetch
 from graph.store.packed_votes import MOST_UNPACKED, note_unpacked
-from graph.stored_nodes import read_explanation, read_neighbours, read_page
 from graph.walks import Node
 from search.inspection.inspect_graph import list_neighbours
 

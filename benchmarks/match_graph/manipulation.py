@@ -35,7 +35,7 @@ from graph.digest import text_digest  # noqa: E402
 from graph.events import Actor, Delivered, OutcomeEvent, SearchEvent, new_id, now_us  # noqa: E402
 from graph.explain import explain_artifact  # noqa: E402
 from graph.home import Home, open_home  # noqa: E402
-from graph.scores import score_all, score_inputs  # noqa: E402
+from graph.ranks.scores import score_all, score_inputs  # noqa: E402
 from graph.settings import Settings  # noqa: E402
 from graph.statistics import read_match_graph  # noqa: E402
 from graph.store import catalogue, log  # noqa: E402

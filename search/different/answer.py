@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from graph.artifacts import Artifact
+from search.different.alternatives import Alternatives
 from search.different.differences import Difference, size_in_name, size_word
 from search.query import Where
-
-if TYPE_CHECKING:
-    from search.different.find import Alternatives
 
 
 def no_answer(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from graph.responses import SearchResponse
 from graph.store import catalogue
 from indexer.decompose import texts_of
 from search.copies import is_copy
+from search.different.alternatives import Alternatives
 from search.different.answer import no_answer
 from search.different.diverse import spread
 from search.different.phrases import Wish, read_wish
@@ -26,22 +27,6 @@ from search.memory import SearchRequest
 from search.query import Candidate, holds, read_limits, read_query
 from search.query.understand import Understanding, conflict
 from search.ranking import Scored
-
-
-@dataclass(frozen=True)
-class Alternatives:
-    """What does the same job and differs as stated, best first, with a reason each.
-
-    `same_job` are all that do the job, `unknown` counts by difference or condition how many were left out because
-    nobody knows, `dropped_unknown` how many artifacts that were.
-    """
-
-    kept: tuple[Scored, ...]
-    artifacts: dict[str, Artifact]
-    reasons: dict[str, str]
-    same_job: tuple[str, ...]
-    dropped_unknown: int
-    unknown: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -27,13 +27,13 @@ from graph.graph_responses import (
     WalkReport,
 )
 from graph.home import Home
-from graph.kept_ranks import keep_newest
+from graph.nodes.stored_nodes import read_explanation, read_page
+from graph.ranks.kept_ranks import keep_newest
 from graph.responses import GraphStats
 from graph.statistics import MatchGraph, Neighbour, Node, read_match_graph
 from graph.store import log
 from graph.store.evidence import check_evidence_chain
 from graph.store.packed_votes import Packing, keep_packing
-from graph.stored_nodes import read_explanation, read_page
 from graph.weights import add_up, success_rate
 from search.inspection.node_names import find_node, intent_queries, labels, named
 from search.inspection.standings import artifact_standing

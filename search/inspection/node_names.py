@@ -8,11 +8,11 @@ from sqlalchemy import Connection, func, select
 
 from graph.errors import UnknownArtifact
 from graph.graph_responses import NodeName, QueryCount
+from graph.nodes.stored_nodes import find_stored_node, is_node
 from graph.statistics import Node
 from graph.store import catalogue
 from graph.store.folded import read_identities
 from graph.store.tables import FOLD_QUERIES
-from graph.stored_nodes import find_stored_node, is_node
 
 _IN_CHUNK = 500
 

@@ -15,10 +15,10 @@ from graph.errors import UnknownArtifact
 from graph.events import now_us
 from graph.explain import Crowd, describe_crowd
 from graph.home import Home
-from graph.kept_ranks import SharedRanks, read_outcomes
-from graph.rank_table import RankTable
-from graph.score_inputs import read_decided, score_input
-from graph.scores import Score
+from graph.ranks.kept_ranks import SharedRanks, read_outcomes
+from graph.ranks.rank_table import RankTable
+from graph.ranks.score_inputs import read_decided, score_input
+from graph.ranks.scores import Score
 from graph.store import catalogue
 from graph.store.database import Database, fetch
 from graph.store.folded import read_identities

@@ -8,13 +8,13 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection, func, select
 
-from graph.column_sums import count_selecting, rate_success, signed_sum
 from graph.constants import OUTCOME_VALUE, SHRINK_ACTORS
 from graph.explain import Crowd, Explanation
-from graph.hub_neighbours import weigh_at
-from graph.hub_paths import HubPaths
 from graph.identities import Identities
 from graph.match_graph import Vote
+from graph.nodes.column_sums import count_selecting, rate_success, signed_sum
+from graph.nodes.hub_neighbours import weigh_at
+from graph.nodes.hub_paths import HubPaths
 from graph.store.packed_votes import PackedVotes, search_digest
 from graph.store.tables import FOLD_ACTORS, FOLD_TIMES, FOLD_VOTES
 from graph.vote_columns import WeighedColumns

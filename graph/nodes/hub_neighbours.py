@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from graph.identities import Identities
-from graph.node_edges import NodeEdges
+from graph.nodes.node_edges import NodeEdges
 from graph.packed_names import PackedNames
 from graph.statistics import NEXT_TO, Neighbour, by_strength
 from graph.store.packed_votes import COLUMN_OF, PackedVotes

@@ -24,7 +24,7 @@ from graph.constants import (
     RANK_WEIGHTS,
     SHRINK_ACTORS,
 )
-from graph.score_inputs import Decided, ScoreInput, score_inputs
+from graph.ranks.score_inputs import Decided, ScoreInput, score_inputs
 from graph.weights import exact_sum
 
 __all__ = ["Component", "Decided", "Score", "ScoreInput", "score_all", "score_inputs", "wilson_lower"]

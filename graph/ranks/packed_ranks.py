@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from graph import constants
 from graph.digest import text_digest
 from graph.errors import StoreError
-from graph.known_columns import COLUMNS, KnownColumns
 from graph.packed_names import PackedNames, pack_names
-from graph.rank_table import RankTable
-from graph.rank_votes import FLOATS, INTS, RankVotes
+from graph.ranks.known_columns import COLUMNS, KnownColumns
+from graph.ranks.rank_table import RankTable
+from graph.ranks.rank_votes import FLOATS, INTS, RankVotes
 
 _FORMAT: Final = 1
 _CONSTANTS: Final = (

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from graph.constants import DAY_US, FRESHNESS_EVIDENCE_DAYS, FRESHNESS_REVISION_DAYS
 from graph.packed_names import pack_names
-from graph.score_inputs import Known, ScoreInput, join_inputs
-from graph.scores import fixed_components
+from graph.ranks.score_inputs import Known, ScoreInput, join_inputs
+from graph.ranks.scores import fixed_components
 from graph.walks import Walks
 
 Floats = NDArray[np.float64]

@@ -19,12 +19,12 @@ from sqlalchemy import Connection, func, select
 from graph.errors import StoreError
 from graph.events import SearchEvent, now_us
 from graph.identities import MERGES, Identities
-from graph.known_columns import known_columns
 from graph.match_graph import Fold, Vote
-from graph.packed_ranks import Packed, pack_table, unpack_table
-from graph.rank_table import RankTable
-from graph.rank_votes import RankVotes
-from graph.score_inputs import read_known
+from graph.ranks.known_columns import known_columns
+from graph.ranks.packed_ranks import Packed, pack_table, unpack_table
+from graph.ranks.rank_table import RankTable
+from graph.ranks.rank_votes import RankVotes
+from graph.ranks.score_inputs import read_known
 from graph.store.bulk_fold import read_payload
 from graph.store.catalogue import CATALOGUE_CHANGED
 from graph.store.database import UNFOLDED, Database, fetch, read_meta, upsert

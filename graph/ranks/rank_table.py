@@ -1,6 +1,6 @@
 """Ranks of all artifacts in arrays, kept up with the votes: what one outcome changes is summed anew, the rest stays.
 
-The same as the ranks of `graph.scores.score_all`, which stays the definition: it is what this is tested against.
+The same as the ranks of `graph.ranks.scores.score_all`, which stays the definition: it is what this is tested against.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from graph.constants import (
     RANK_WEIGHTS,
     SHRINK_ACTORS,
 )
-from graph.known_columns import COUNTS, KnownColumns
 from graph.match_graph import Vote
 from graph.packed_names import PackedNames
 from graph.pagerank import artifact_pagerank
-from graph.rank_votes import ArtifactVotes, RankVotes, sum_votes
-from graph.score_inputs import ScoreInput
-from graph.scores import ADOPTION_PARTS, Scales, Score, component_values, score_with
+from graph.ranks.known_columns import COUNTS, KnownColumns
+from graph.ranks.rank_votes import ArtifactVotes, RankVotes, sum_votes
+from graph.ranks.score_inputs import ScoreInput
+from graph.ranks.scores import ADOPTION_PARTS, Scales, Score, component_values, score_with
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]

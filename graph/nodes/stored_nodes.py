@@ -14,11 +14,11 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, func, select
 
 from graph.errors import UnknownArtifact
 from graph.explain import Crowd, Explanation, explain_part, shorten
-from graph.hub_explanation import explain_hub
-from graph.hub_neighbours import read_hub
 from graph.identities import Identities
 from graph.match_graph import Fold, Vote
-from graph.node_edges import NodeEdges
+from graph.nodes.hub_explanation import explain_hub
+from graph.nodes.hub_neighbours import read_hub
+from graph.nodes.node_edges import NodeEdges
 from graph.statistics import NEXT_TO, MatchGraph, Neighbour, join_neighbours, nearest_node
 from graph.store.folded import read_identities
 from graph.store.packed_votes import COLUMN_OF, Packing, read_packed

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
-from graph.column_sums import rate_success
 from graph.explain import PathSum, by_strength
 from graph.identities import Identities
+from graph.nodes.column_sums import rate_success
 from graph.store.packed_votes import PackedVotes
 from graph.store.tables import FOLD_EDGES
 from graph.vote_columns import WeighedColumns, exact_sums, run_starts

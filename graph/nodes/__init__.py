@@ -1,0 +1,1 @@
+"""One node of the match graph, read from the store: its neighbours, votes and paths, however many it has."""
