@@ -105,7 +105,9 @@ class Engine:
         self.memory = Memory(home, self.encoder.info.digest, self._numbers, main)
         self.names = NameIndex((row.artifact, row.slug, row.name) for row in self.snapshot.rows)
         self._lexical = lru_cache(maxsize=_TEXTS_KEPT)(self.snapshot.lexical)
-        self._aside = ThreadPoolExecutor(chosen.threads, "encode") if chosen.threads > 1 else None
+        self._encoding = ThreadPoolExecutor(chosen.threads, "encode") if chosen.threads > 1 else None
+        # A pool of its own: what is asked for under the lock never waits for other queries to be encoded.
+        self._aside = ThreadPoolExecutor(chosen.threads, "cosines") if chosen.threads > 1 else None
         self._named = lru_cache(maxsize=_NAMED_KEPT)(lambda text: self.names.find(text, self.snapshot.knows))
 
     def score(
@@ -183,9 +185,9 @@ class Engine:
         kept = self._kept_vector(text)
         if kept is not None:
             return lambda: kept
-        if self._aside is None:
+        if self._encoding is None:
             return lambda: self.encoder.encode([text])[0]
-        encoded = self._aside.submit(self.encoder.encode, [text])
+        encoded = self._encoding.submit(self.encoder.encode, [text])
         return lambda: encoded.result()[0]
 
     def search(self, request: SearchRequest) -> SearchResponse:
