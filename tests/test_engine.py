@@ -288,3 +288,12 @@ def test_a_warm_engine_answers_the_same_and_stops_when_told(home: Home) -> None:
     assert [(r.artifact, r.score, r.rank, r.why, r.verdicts) for r in both[0].results] == [
         (r.artifact, r.score, r.rank, r.why, r.verdicts) for r in both[1].results
     ]
+
+
+def test_one_thread_answers_what_several_do(home: Home) -> None:
+    engine = build_small(home)
+    alone = open_engine(
+        dataclasses.replace(home, settings=home.settings.model_copy(update={"threads": 1})), engine.encoder
+    )
+    answers = [each.search(SearchRequest("write down spoken words", LOCAL)) for each in (alone, engine)]
+    assert [(r.artifact, r.score) for r in answers[0].results] == [(r.artifact, r.score) for r in answers[1].results]

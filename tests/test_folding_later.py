@@ -37,6 +37,8 @@ def test_who_reads_finds_every_search(home: Home) -> None:
     assert folded_searches(home) == 0
     with home.store.reading(folded=False) as connection:
         assert log.read_fold(connection).times["a"] == 3  # read as a fold they are all there
+        assert log.read_heard(connection).times["a"] == 3
+        assert len(log.read_heard(connection).queries) == len(log.refold(connection).queries)
         assert not log.is_fold_equal(connection)
     with home.store.reading() as connection:
         assert log.is_fold_equal(connection)
