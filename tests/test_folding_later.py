@@ -15,7 +15,7 @@ from graph.events import CatalogueEvent
 from graph.home import Home, open_home
 from graph.settings import Settings
 from graph.store import log
-from graph.store.database import UNFOLDED, read_meta
+from graph.store.database import UNFOLDED, read_meta, write_meta
 from graph.store.tables import FOLD_TIMES
 
 
@@ -121,3 +121,17 @@ def test_where_nobody_can_fold_reading_says_so(home: Home, monkeypatch: pytest.M
     with pytest.raises(StoreError, match="nowhere"), home.store.reading():
         pass
     assert folded_searches(home) == 0
+
+
+def test_a_damaged_mark_is_said_and_folded_anew(home: Home) -> None:
+    search_later(home, 1, 2)
+    with home.store.writing(folded=False) as connection:
+        write_meta(connection, UNFOLDED, "half a number")
+        with pytest.raises(StoreError, match="graph rebuild"):
+            log.read_heard(connection)
+        with pytest.raises(StoreError, match="graph rebuild"):
+            log.append_events(connection, [make_search(["a"])], fold_later=True)
+    with home.store.reading() as connection:
+        assert log.is_fold_equal(connection)
+        assert read_meta(connection, UNFOLDED) is None
+    assert folded_searches(home) == 2

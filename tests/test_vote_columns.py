@@ -16,7 +16,7 @@ from graph.nodes import stored_nodes
 from graph.packed_names import PackedNames, pack_names
 from graph.statistics import Node, read_match_graph
 from graph.store import log, packed_votes
-from graph.store.database import fetch
+from graph.store.database import fetch, run_many
 from graph.store.packed_votes import keep_packing, pack_anew, pack_votes, read_packed, unpack_votes
 from graph.vote_columns import exact_sums, weigh_columns
 from graph.weights import exact_sum, weigh_votes
@@ -105,3 +105,19 @@ def test_a_reader_packs_when_many_searches_are_noted_and_loses_none(
         page = stored_nodes.read_page(connection, Node("artifact", "a"), newest, 50)
         assert page.neighbours == whole and page.packing is None
     assert list_neighbours(home, "a", 50)["neighbors"] != of["neighbors"]
+
+
+@pytest.mark.parametrize("name", ["artifact", "time_us", "kinds", "actor names", "mark"])
+def test_damaged_votes_are_never_read(home: Home, name: str) -> None:
+    with home.store.writing() as connection:
+        log.append_events(connection, [*make_log(2, 6), *outcomes(5)])
+        keep_packing(connection, pack_anew(connection))
+        ((document,),) = fetch(connection, "SELECT document FROM packed_votes WHERE name = ?", (name,))
+        damaged = bytes([document[0] ^ 1]) + bytes(document[1:])
+        run_many(connection, "UPDATE packed_votes SET document = ? WHERE name = ?", [(damaged, name)])
+        assert not log.is_fold_equal(connection)
+        votes, packing = read_packed(connection)
+        assert packing is not None and packing.documents == pack_anew(connection).documents
+        assert votes.columns.time_us.tolist() == packing.votes.columns.time_us.tolist()
+        keep_packing(connection, packing)
+        assert log.is_fold_equal(connection) and read_packed(connection)[1] is None

@@ -69,7 +69,7 @@ def append_events(connection: Connection, events: Sequence[AnyEvent], *, fold_la
     """
     last = fetch(connection, _LAST, (UNFOLDED,))
     seq, chain, unfolded = (int(last[0][0]), str(last[0][1]), last[0][2]) if last else (0, GENESIS, None)
-    first = int(unfolded or seq + 1)
+    first = seq + 1 if unfolded is None else _number_of(unfolded)
     rows = []
     for event in events:
         seq += 1
@@ -91,10 +91,19 @@ def append_events(connection: Connection, events: Sequence[AnyEvent], *, fold_la
 
 
 def fold_rest(connection: Connection) -> None:
-    """Fold what was only appended, in the connection's write transaction."""
+    """Fold what was only appended, in the connection's write transaction; all anew where nobody knows what that is."""
     first = read_meta(connection, UNFOLDED)
-    if first is not None:
+    if first is not None and not first.isdecimal():
+        rebuild(connection)
+    elif first is not None:
         _fold_in(connection, list(read_events(connection, since_seq=int(first) - 1)), last_seq(connection))
+
+
+def _number_of(mark: str) -> int:
+    """The number of the first event that the folded tables lack."""
+    if not mark.isdecimal():
+        raise StoreError("the mark of what is not folded yet is damaged: run `matchgraph graph rebuild`")
+    return int(mark)
 
 
 def read_fold(connection: Connection) -> Fold:
@@ -110,7 +119,7 @@ def read_heard(connection: Connection) -> Heard:
 def _with_rest(connection: Connection, counts: _Counts) -> _Counts:
     first = read_meta(connection, UNFOLDED)
     if first is not None:  # searches, which are always taken in
-        catch_up(connection, counts, int(first) - 1)
+        catch_up(connection, counts, _number_of(first) - 1)
     return counts
 
 

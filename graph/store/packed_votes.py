@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import secrets
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, get_args
@@ -66,9 +67,9 @@ class PackedVotes:
 
 def read_packed(connection: Connection) -> tuple[PackedVotes, Packing | None]:
     """All votes, and what may be kept where they had to be packed anew."""
-    documents = {str(name): bytes(each) for name, each in fetch(connection, "SELECT name, document FROM packed_votes")}
+    documents = _read_documents(connection)
     noted = _count_noted(connection)
-    if not documents or noted > _MOST_ADDED:
+    if not _is_whole(documents) or noted > _MOST_ADDED:
         packing = pack_anew(connection)
         return packing.votes, packing
     packed = unpack_votes(documents)
@@ -76,6 +77,10 @@ def read_packed(connection: Connection) -> tuple[PackedVotes, Packing | None]:
     rows = fetch(connection, _SELECT + of_noted) if noted else []
     packed = _with_rows(packed, rows) if rows else packed
     return packed, _packing(connection, _packed_again(packed)) if noted > MOST_UNPACKED else None
+
+
+def _read_documents(connection: Connection) -> dict[str, bytes]:
+    return {str(name): bytes(each) for name, each in fetch(connection, "SELECT name, document FROM packed_votes")}
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,21 @@ def replace_packed(connection: Connection, rows: Iterable[Row]) -> None:
 
 def _replace(connection: Connection, documents: Mapping[str, bytes]) -> None:
     connection.execute(delete(PACKED_VOTES))
-    insert_rows(connection, PACKED_VOTES, {**documents, _MARK: secrets.token_bytes(16)}.items())
+    mark = _checksum(documents) + secrets.token_bytes(16)
+    insert_rows(connection, PACKED_VOTES, {**documents, _MARK: mark}.items())
+
+
+def _is_whole(documents: Mapping[str, bytes]) -> bool:
+    """Whether these are packed votes, to the bit as they were written; where they are not, they are packed anew."""
+    return _MARK in documents and documents[_MARK].startswith(_checksum(documents))
+
+
+def _checksum(documents: Mapping[str, bytes]) -> bytes:
+    """Four bytes that an accident does not leave as they are; the mark itself does not count."""
+    found = 0
+    for name in sorted(documents.keys() - {_MARK}):
+        found = zlib.crc32(documents[name], zlib.crc32(name.encode(), found))
+    return found.to_bytes(4, "little")
 
 
 def _mark(connection: Connection) -> bytes | None:
@@ -147,6 +166,9 @@ def note_unpacked(connection: Connection, searches: Iterable[str]) -> None:
 
 def is_packed_equal(connection: Connection) -> bool:
     """Whether what is packed, and the rows noted since, are the rows of `fold_votes`."""
+    documents = _read_documents(connection)
+    if documents and not _is_whole(documents):
+        return False
     return _spelled(read_packed(connection)[0]) == _spelled(pack_anew(connection).votes)
 
 
