@@ -27,9 +27,9 @@ from graph.ranks.rank_votes import RankVotes
 from graph.ranks.score_inputs import read_known
 from graph.store.bulk_fold import read_payload
 from graph.store.catalogue import CATALOGUE_CHANGED
-from graph.store.database import UNFOLDED, Database, fetch, read_meta, upsert
+from graph.store.database import Database, fetch, upsert
 from graph.store.folded import FOLDED_AT_ONCE, read_identities
-from graph.store.log import is_throw_away
+from graph.store.log import first_unfolded, is_throw_away
 from graph.store.tables import EVIDENCE, FOLD_VOTES, KEPT_RANKS
 
 MOST_NEW: Final = 20_000
@@ -158,8 +158,8 @@ def compute_ranks(connection: Connection, as_of_us: int) -> Ranks:
     table = RankTable(known, RankVotes(as_of_us, len(known)))
     table.take(dict(_all_outcomes(connection)), as_of_us)
     table.deliver(str(artifact) for (artifact,) in fetch(connection, "SELECT artifact FROM fold_times"))
-    unfolded = read_meta(connection, UNFOLDED)
-    folded_seq = int(seq or 0) if unfolded is None else int(unfolded) - 1
+    unfolded = first_unfolded(connection)
+    folded_seq = int(seq or 0) if unfolded is None else unfolded - 1
     ranks = Ranks(Packed(table, tuple(stamp), folded_seq, connection.execute(later).scalar()), None)
     ranks.follow(connection, as_of_us)
     return ranks

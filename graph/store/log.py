@@ -99,8 +99,19 @@ def fold_rest(connection: Connection) -> None:
         _fold_in(connection, list(read_events(connection, since_seq=int(first) - 1)), last_seq(connection))
 
 
+def first_unfolded(connection: Connection) -> int | None:
+    """The number of the first event that the folded tables lack; None where they have all.
+
+    Raises
+    ------
+    StoreError
+        The mark that says so is damaged.
+    """
+    mark = read_meta(connection, UNFOLDED)
+    return None if mark is None else _number_of(mark)
+
+
 def _number_of(mark: str) -> int:
-    """The number of the first event that the folded tables lack."""
     if not mark.isdecimal():
         raise StoreError("the mark of what is not folded yet is damaged: run `matchgraph graph rebuild`")
     return int(mark)
@@ -117,9 +128,9 @@ def read_heard(connection: Connection) -> Heard:
 
 
 def _with_rest(connection: Connection, counts: _Counts) -> _Counts:
-    first = read_meta(connection, UNFOLDED)
+    first = first_unfolded(connection)
     if first is not None:  # searches, which are always taken in
-        catch_up(connection, counts, _number_of(first) - 1)
+        catch_up(connection, counts, first - 1)
     return counts
 
 
